@@ -1,0 +1,1 @@
+"""Uncertainty for judged evaluations."""

@@ -1,0 +1,1 @@
+"""Every method panopt knows, one module each."""

@@ -1,0 +1,1 @@
+"""What speaks to other programs' files, one shim each."""

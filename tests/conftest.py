@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+collect_ignore_glob = ["logs/*"]  # logs and the scripts that made them
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:

@@ -1,0 +1,123 @@
+"""What the panel as a whole says of each response of one criterion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["OUTCOMES", "Consensus", "JudgeQuality"]
+
+#: What became of a response; `outcome` holds indices into this.
+OUTCOMES: tuple[str, ...] = (
+    "decided",
+    "tie",
+    "split",
+    "quorum_not_met",
+    "all_abstained",
+    "all_failed",
+    "response_error",
+    "no_votes",
+)
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeQuality:
+    """How one judge measures, as the aggregator estimated it; None with a `reason` where unknown.
+
+    `bias` is against the anchor said in `Consensus.anchor`; `noise_sd` is the sd of its error;
+    both in units of the [0, 1] score, each with a standard error.
+    """
+
+    judge: str
+    n: int
+    bias: float | None = None
+    bias_se: float | None = None
+    noise_sd: float | None = None
+    noise_se: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Consensus:
+    """Per-response result of one aggregator; all arrays have one entry a response.
+
+    Attributes
+    ----------
+    criterion, method, why
+        What was judged; the aggregator; why it was taken.
+    value
+        Best estimate on [0, 1] (a posterior mean shrinks; human labels may have entered). NaN
+        where the outcome is inconclusive.
+    sd
+        Posterior or standard error of `value`; NaN where the method has none.
+    estimate
+        As `value` but unshrunk: its mean over responses is unbiased for the mean of the true
+        scores. What system means average. Equal to `value` for plain rules.
+    blind_value, blind_sd
+        As `value` and `sd`, but computed without any human label: what conformal and selective
+        methods calibrate on.
+    confidence
+        Probability in [0, 1] that the panel's verdict (pass or fail at the threshold, or the
+        plurality label) is right, computed without any human label; NaN where inconclusive.
+    confidence_source
+        How: ``posterior probability``, ``vote share`` ...
+    verdict
+        1 pass, 0 fail (blind_value against the threshold), or the label code for nominal
+        criteria; -1 where inconclusive.
+    outcome
+        Codes into :data:`OUTCOMES`.
+    n_votes
+        Decisive judges.
+    disagreement, spread, agreement
+        Range and population sd of the judges' scores, share of judges on the winning side; NaN
+        where there are no votes.
+    judges
+        Quality of each judge, where the method estimates it.
+    anchor
+        What judge bias is measured against: ``humans`` or ``panel mean``.
+    assumptions, warnings
+        What must hold; what may spoil it here.
+    """
+
+    criterion: str
+    method: str
+    why: str
+    value: Floats
+    sd: Floats
+    estimate: Floats
+    blind_value: Floats
+    blind_sd: Floats
+    confidence: Floats
+    confidence_source: str
+    verdict: NDArray[np.int32]
+    outcome: NDArray[np.int8]
+    n_votes: NDArray[np.int32]
+    disagreement: Floats
+    spread: Floats
+    agreement: Floats
+    judges: tuple[JudgeQuality, ...] = ()
+    anchor: str = "panel mean"
+    assumptions: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse arrays of different lengths and verdicts that contradict the outcome."""
+        arrays = {
+            name: getattr(self, name)
+            for name in self.__dataclass_fields__
+            if isinstance(getattr(self, name), np.ndarray)
+        }
+        lengths = {name: array.shape for name, array in arrays.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"consensus arrays differ in shape: {lengths}")
+        confident = self.confidence[~np.isnan(self.confidence)]
+        if confident.size and (confident.min() < 0 or confident.max() > 1):
+            raise ValueError("consensus confidence must lie in [0, 1]")
+
+    def __len__(self) -> int:
+        """Count the responses."""
+        return len(self.value)

@@ -1,0 +1,290 @@
+"""One criterion of a study as numpy arrays: responses, judges, repeats and human labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from panopt.records.judgment import STATUSES
+from panopt.records.scale import Scale
+from panopt.records.study import RESPONSE_KEY, Study
+
+__all__ = ["Matrix", "Votes", "build_matrix"]
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Votes:
+    """Judgments in long format, one entry a judgment, all arrays of one length.
+
+    Attributes
+    ----------
+    row
+        Row of the study's table for this criterion.
+    response, judge
+        Codes of the response and of the judge.
+    repeat
+        Draw of the judge on that response, from 0.
+    score
+        Normalised to [0, 1] on the judge's own scale; NaN where there is no decisive vote.
+    label
+        Codes into ``Matrix.labels`` for nominal verdicts; -1 where there is none.
+    status
+        Codes into :data:`panopt.records.judgment.STATUSES` (0 ok, 1 abstained, 2 failed).
+    confidence
+        The judge's stated confidence, NaN where it gave none.
+    """
+
+    row: NDArray[np.int64]
+    response: Codes
+    judge: Codes
+    repeat: Codes
+    score: Floats
+    label: Codes
+    status: NDArray[np.int8]
+    confidence: Floats
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Judgments of one criterion, ready for numerics.
+
+    Attributes
+    ----------
+    criterion
+        What was judged.
+    scale
+        The scale most judges use; scores here are normalised to [0, 1], each on its judge's own.
+    judges, humans
+        Names by code, sorted; humans are never among the judges.
+    judge_scales
+        Scale of each judge.
+    judge_kinds
+        ``llm`` or ``program`` of each judge.
+    labels
+        Names of nominal verdicts by code.
+    votes, human_votes
+        Judgments of judges and of humans.
+    response_ids
+        Codes of run, system, item, epoch, family and cluster of each response, and
+    names
+        what those codes stand for (``names["system"][code]``; epoch codes are the epochs).
+    """
+
+    criterion: str
+    scale: Scale
+    judges: tuple[str, ...]
+    judge_scales: tuple[Scale, ...]
+    judge_kinds: tuple[str, ...]
+    humans: tuple[str, ...]
+    labels: tuple[str, ...]
+    votes: Votes
+    human_votes: Votes
+    response_ids: dict[str, Codes]
+    names: dict[str, tuple[str, ...]]
+
+    @property
+    def n_responses(self) -> int:
+        """Number of responses (rows of :meth:`scores`)."""
+        return len(self.response_ids["item"])
+
+    @property
+    def n_judges(self) -> int:
+        """Number of judges that are not human."""
+        return len(self.judges)
+
+    @property
+    def items(self) -> Codes:
+        """Item code of each response."""
+        return self.response_ids["item"]
+
+    @property
+    def systems(self) -> Codes:
+        """System code of each response; names in ``names["system"]``."""
+        return self.response_ids["system"]
+
+    @cached_property
+    def clusters(self) -> Codes:
+        """Cluster of each response: the named cluster, else the item (epochs are not independent)."""
+        named = self.response_ids["cluster"]
+        codes = np.where(named >= 0, named, self.items + len(self.names["cluster"]))
+        return np.unique(codes, return_inverse=True)[1].astype(np.int32)
+
+    def name(self, column: str, response: int) -> str:
+        """Give the name of one response's item, system, run, epoch ..."""
+        code = int(self.response_ids[column][response])
+        if column == "epoch":
+            return str(code)
+        return self.names[column][code] if code >= 0 else ""
+
+    def scores(self, *, reduce: Literal["mean", "median"] = "mean") -> Floats:
+        """Give normalised scores as (responses, judges), repeats reduced, NaN = no decisive vote."""
+        return _dense(self.votes, self.n_responses, self.n_judges, reduce)
+
+    def status(self) -> NDArray[np.int8]:
+        """Give statuses as (responses, judges): the best over repeats; -1 = never asked."""
+        worst = len(STATUSES)
+        grid = np.full((self.n_responses, self.n_judges), worst, dtype=np.int8)
+        np.minimum.at(grid, (self.votes.response, self.votes.judge), self.votes.status)
+        grid[grid == worst] = -1
+        return grid
+
+    def n_repeats(self) -> NDArray[np.int32]:
+        """Count decisive votes as (responses, judges)."""
+        ok = ~np.isnan(self.votes.score) | (self.votes.label >= 0)
+        key = self.votes.response[ok].astype(np.int64) * self.n_judges + self.votes.judge[ok]
+        counts = np.bincount(key, minlength=self.n_responses * self.n_judges)
+        return counts.reshape(self.n_responses, self.n_judges).astype(np.int32)
+
+    def cube(self) -> Floats:
+        """Give normalised scores as (responses, judges, repeats), NaN where there is none."""
+        votes = self.votes
+        depth = int(votes.repeat.max(initial=0)) + 1
+        grid = np.full((self.n_responses, self.n_judges, depth), np.nan)
+        grid[votes.response, votes.judge, votes.repeat] = votes.score
+        return grid
+
+    @cached_property
+    def human_mean(self) -> Floats:
+        """Mean normalised human score of each response, NaN where no human scored it."""
+        return _means(self.human_votes.response, self.human_votes.score, self.n_responses)
+
+    @cached_property
+    def n_labelled(self) -> int:
+        """Number of responses that carry a human score."""
+        return int(np.count_nonzero(~np.isnan(self.human_mean)))
+
+
+def build_matrix(study: Study, criterion: str) -> Matrix:
+    """Build the numpy view of the rows of `study`, which are all of one criterion."""
+    response, ids, names = _responses(study)
+    kinds, kind_names = study.codes("judge_kind")
+    human = np.isin(kinds, [i for i, kind in enumerate(kind_names) if kind == "human"])
+    judge_codes, all_judges = study.codes("judge")
+    scale_codes, scale_names = study.codes("scale")
+    scales = [Scale.parse(text) for text in scale_names]
+    low = np.array([scale.low for scale in scales] or [0.0])
+    width = np.array([scale.high - scale.low for scale in scales] or [1.0])
+    score = (study.numbers("score") - low[scale_codes]) / width[scale_codes]
+    label_codes, labels = study.codes("label")
+    status_codes, status_names = study.codes("status")
+    to_status = np.array([STATUSES.index(name) for name in status_names] or [0], dtype=np.int8)
+    status = to_status[status_codes]
+    score[status != 0] = np.nan
+
+    def votes_of(mask: NDArray[np.bool_]) -> tuple[Votes, tuple[str, ...], list[int]]:
+        rows = np.flatnonzero(mask)
+        present = np.unique(judge_codes[rows])
+        order = sorted(present.tolist(), key=lambda code: all_judges[code])
+        recode = np.full(len(all_judges) + 1, -1, dtype=np.int32)
+        recode[order] = np.arange(len(order), dtype=np.int32)
+        judge = recode[judge_codes[rows]]
+        votes = Votes(
+            row=rows,
+            response=response[rows],
+            judge=judge,
+            repeat=_ranks(response[rows], judge),
+            score=score[rows],
+            label=label_codes[rows],
+            status=status[rows],
+            confidence=study.numbers("confidence")[rows],
+        )
+        return votes, tuple(all_judges[code] for code in order), order
+
+    votes, judges, order = votes_of(~human)
+    human_votes, humans, _ = votes_of(human)
+    first = {code: i for code, i in zip(*np.unique(judge_codes, return_index=True), strict=True)}
+    judge_scales = []
+    for code in order:
+        own = scale_codes[(judge_codes == code) & ~human & (scale_codes >= 0)]
+        judge_scales.append(scales[int(own[0])] if own.size else Scale("continuous"))
+    return Matrix(
+        criterion=criterion,
+        scale=_common_scale(judge_scales),
+        judges=judges,
+        judge_scales=tuple(judge_scales),
+        judge_kinds=tuple(kind_names[kinds[first[code]]] for code in order),
+        humans=humans,
+        labels=tuple(labels),
+        votes=votes,
+        human_votes=human_votes,
+        response_ids=ids,
+        names=names,
+    )
+
+
+def _responses(study: Study) -> tuple[Codes, dict[str, Codes], dict[str, tuple[str, ...]]]:
+    """Number the responses in the order of run, system, item and epoch codes."""
+    columns: dict[str, Codes] = {}
+    names: dict[str, tuple[str, ...]] = {}
+    for column in ("run", "system", "item", "family", "cluster"):
+        columns[column], column_names = study.codes(column)
+        names[column] = tuple(column_names)
+    columns["epoch"] = study.numbers("epoch").astype(np.int32)
+    key = np.zeros(len(study), dtype=np.int64)
+    for column in RESPONSE_KEY:
+        codes = columns[column].astype(np.int64)
+        key = key * (int(codes.max(initial=0)) + 1) + codes
+        if key.max(initial=0) > 2**40:
+            key = np.unique(key, return_inverse=True)[1].astype(np.int64)
+    _, first, response = np.unique(key, return_index=True, return_inverse=True)
+    ids = {column: codes[first] for column, codes in columns.items()}
+    for column in ("family", "cluster"):
+        known = np.full(len(first), -1, dtype=np.int32)
+        has = columns[column] >= 0
+        known[response[has]] = columns[column][has]
+        ids[column] = known
+    return response.astype(np.int32), ids, names
+
+
+def _ranks(response: Codes, judge: Codes) -> Codes:
+    """Number the draws of each judge on each response from 0, in the order of the rows."""
+    key = response.astype(np.int64) * (int(judge.max(initial=0)) + 1) + judge
+    order = np.argsort(key, kind="stable")
+    grouped = key[order]
+    starts = np.flatnonzero(np.r_[True, grouped[1:] != grouped[:-1]]) if len(key) else key
+    sizes = np.diff(np.r_[starts, len(key)])
+    ranks = np.empty(len(key), dtype=np.int32)
+    ranks[order] = (np.arange(len(key)) - np.repeat(starts, sizes)).astype(np.int32)
+    return ranks
+
+
+def _common_scale(scales: list[Scale]) -> Scale:
+    if not scales:
+        return Scale("continuous")
+    counts = {scale: scales.count(scale) for scale in scales}
+    return max(counts, key=lambda scale: (counts[scale], str(scale)))
+
+
+def _means(code: NDArray[np.integer], score: Floats, n: int) -> Floats:
+    ok = ~np.isnan(score)
+    total = np.bincount(code[ok], weights=score[ok], minlength=n)
+    count = np.bincount(code[ok], minlength=n)
+    means: Floats = np.divide(total, count, out=np.full(n, np.nan), where=count > 0)
+    return means
+
+
+def _dense(votes: Votes, n: int, k: int, reduce: str) -> Floats:
+    key = votes.response.astype(np.int64) * k + votes.judge
+    if reduce == "median" and int(votes.repeat.max(initial=0)) > 1:
+        ok = np.flatnonzero(~np.isnan(votes.score))
+        order = ok[np.lexsort((votes.score[ok], key[ok]))]
+        cells, starts, sizes = np.unique(key[order], return_index=True, return_counts=True)
+        low, high = (
+            votes.score[order][starts + (sizes - 1) // 2],
+            votes.score[order][starts + sizes // 2],
+        )
+        grid = np.full(n * k, np.nan)
+        grid[cells] = (low + high) / 2
+        return grid.reshape(n, k)
+    if int(votes.repeat.max(initial=0)) == 0:
+        grid = np.full(n * k, np.nan)
+        grid[key] = votes.score
+        return grid.reshape(n, k)
+    return _means(key, votes.score, n * k).reshape(n, k)

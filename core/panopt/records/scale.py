@@ -1,0 +1,159 @@
+"""The scale a judge scores on, and its [0, 1] form."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from panopt.errors import AskError
+
+__all__ = ["Scale", "ScaleKind", "infer_scale", "infer_scales"]
+
+ScaleKind = Literal["binary", "ordinal", "continuous", "nominal", "pairwise"]
+
+#: Ranges in use for judge scores, narrowest first; an undeclared scale is the first that fits.
+COMMON_RANGES: tuple[tuple[float, float], ...] = (
+    (0, 1),
+    (1, 5),
+    (1, 7),
+    (1, 10),
+    (0, 10),
+    (0, 100),
+)
+
+#: More distinct whole numbers than this read as a continuous scale.
+MOST_LEVELS = 21
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Kind and range of a score.
+
+    Parameters
+    ----------
+    kind
+        ``binary`` and ``pairwise`` are on [0, 1] (pairwise: 1 = the first wins, .5 = tie);
+        ``ordinal`` has the whole numbers from `low` to `high`; ``nominal`` has labels, no range.
+    low, high
+        Ends of the range, `low` < `high`.
+
+    Examples
+    --------
+    >>> Scale.parse("ordinal:1:5").normalise([1, 3, 5])
+    array([0. , 0.5, 1. ])
+    """
+
+    kind: ScaleKind
+    low: float = 0.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse a range that is empty or not finite."""
+        if self.kind not in get_args(ScaleKind):
+            kinds = ", ".join(get_args(ScaleKind))
+            raise AskError(f"scale kind {self.kind!r} is unknown; it must be one of {kinds}")
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise AskError(f"scale {self.kind}:{self.low:g}:{self.high:g}: low must be below high")
+
+    @classmethod
+    def parse(cls, text: str) -> Scale:
+        """Read ``kind`` or ``kind:low:high``, the form :meth:`__str__` writes."""
+        kind, *ends = text.strip().split(":")
+        if len(ends) not in (0, 2):
+            raise AskError(f"scale {text!r} is not of the form KIND or KIND:LOW:HIGH")
+        try:
+            low, high = (float(ends[0]), float(ends[1])) if ends else (0.0, 1.0)
+        except ValueError:
+            raise AskError(f"scale {text!r}: LOW and HIGH must be numbers") from None
+        return cls(kind, low, high)  # type: ignore[arg-type]  # __post_init__ checks the kind
+
+    def __str__(self) -> str:
+        """Give the text form, which :meth:`parse` reads back."""
+        if self.kind in ("binary", "nominal", "pairwise"):
+            return self.kind
+        return f"{self.kind}:{self.low:g}:{self.high:g}"
+
+    @property
+    def levels(self) -> NDArray[np.float64] | None:
+        """The levels of an ordinal, binary or pairwise scale; None where it has none."""
+        if self.kind == "binary":
+            return np.array([0.0, 1.0])
+        if self.kind == "pairwise":
+            return np.array([0.0, 0.5, 1.0])
+        if self.kind == "ordinal":
+            return np.arange(self.low, self.high + 0.5)
+        return None
+
+    def normalise(self, score: ArrayLike) -> NDArray[np.float64]:
+        """Map scores of any shape to [0, 1]: ``(score - low) / (high - low)``."""
+        return (np.asarray(score, dtype=np.float64) - self.low) / (self.high - self.low)
+
+    def raw(self, value: ArrayLike) -> NDArray[np.float64]:
+        """Map [0, 1] values of any shape back to the scale."""
+        return np.asarray(value, dtype=np.float64) * (self.high - self.low) + self.low
+
+    def off(self, score: ArrayLike) -> NDArray[np.bool_]:
+        """Tell which scores the scale does not allow (NaN, a missing score, is allowed)."""
+        x = np.asarray(score, dtype=np.float64)
+        if self.kind == "nominal":
+            return np.zeros(x.shape, dtype=np.bool_)
+        bad = (x < self.low) | (x > self.high) | np.isinf(x)
+        if self.kind == "binary":
+            bad |= (x != 0.0) & (x != 1.0) & ~np.isnan(x)
+        return np.asarray(bad)
+
+
+def infer_scale(
+    score: ArrayLike, *, ranges: Sequence[tuple[float, float]] = COMMON_RANGES
+) -> Scale:
+    """Guess the scale of one judge from its finite scores: the first common range that fits.
+
+    Two-valued 0/1 scores are binary; whole numbers with few levels are ordinal; the rest is
+    continuous. Scores outside every common range take their own minimum and maximum.
+
+    Examples
+    --------
+    >>> str(infer_scale([1, 4, 5])), str(infer_scale([0.2, 1])), str(infer_scale([0, 1]))
+    ('ordinal:1:5', 'continuous:0:1', 'binary')
+    """
+    x = np.asarray(score, dtype=np.float64)
+    x = x[np.isfinite(x)]
+    if x.size == 0:
+        return Scale("continuous")
+    least, most = float(x.min()), float(x.max())
+    whole = bool(np.all(x == np.round(x)))
+    low, high = next(
+        ((lo, hi) for lo, hi in ranges if lo <= least and most <= hi),
+        (least, most) if least < most else (min(0.0, least), max(1.0, most)),
+    )
+    if whole and (low, high) == (0.0, 1.0):
+        return Scale("binary")
+    if whole and high - low < MOST_LEVELS:
+        return Scale("ordinal", float(low), float(high))
+    return Scale("continuous", float(low), float(high))
+
+
+def infer_scales(scores: Sequence[NDArray[np.float64]]) -> list[Scale]:
+    """Guess the scales of the judges of one criterion together.
+
+    A judge whose scores leave [0, 1] shows the panel's wide range; a judge that used only the
+    part of it below 1 (or only 1s) is read on the wide range when it never scored strictly
+    between 0 and 1 nor 0 itself, and on [0, 1] when it did.
+    """
+    alone = [infer_scale(x) for x in scores]
+    wide = [x for x, scale in zip(scores, alone, strict=True) if scale.high > 1.0]
+    if not wide:
+        mixed = any(scale.kind == "continuous" for scale in alone)
+        return [Scale("continuous") if mixed else scale for scale in alone]
+    panel = infer_scale(np.concatenate(wide))
+    found = []
+    for x, scale in zip(scores, alone, strict=True):
+        finite = x[np.isfinite(x)]
+        fits = finite.size > 0 and finite.min() >= panel.low and finite.max() <= panel.high
+        found.append(panel if fits and (scale.high > 1.0 or finite.min() >= 1.0) else scale)
+    return found

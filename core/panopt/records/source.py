@@ -1,0 +1,106 @@
+"""Where records come from: the file before it is read, and what was found in it."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from panopt.errors import SourceError
+
+__all__ = ["Counts", "Source", "SourceFile"]
+
+HEAD_BYTES = 65536
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file a shim is asked about: a local path or an fsspec URI.
+
+    A shim looks at `suffix` and `head` to tell whether the file is its own, and answers None
+    at once where it is not.
+    """
+
+    location: str
+
+    @property
+    def is_remote(self) -> bool:
+        """True for a URI such as ``s3://``."""
+        return "://" in self.location
+
+    @property
+    def path(self) -> Path:
+        """The local path; only where the file is not remote."""
+        return Path(self.location)
+
+    @property
+    def name(self) -> str:
+        """Last part of the location."""
+        return self.location.rstrip("/").rsplit("/", 1)[-1]
+
+    @property
+    def is_gzipped(self) -> bool:
+        """True where the name says gzip."""
+        return self.name.lower().endswith(".gz")
+
+    @property
+    def suffix(self) -> str:
+        """Lower-case ending of the name, without ``.gz``: ``.eval``, ``.jsonl`` ..."""
+        name = self.name.lower().removesuffix(".gz")
+        return "." + name.rsplit(".", 1)[1] if "." in name else ""
+
+    @cached_property
+    def head(self) -> bytes:
+        """The first bytes of the (decompressed) content, for telling its kind."""
+        try:
+            if self.is_remote:
+                import fsspec  # noqa: PLC0415 - only remote files need it
+
+                compression = "gzip" if self.is_gzipped else None
+                with fsspec.open(self.location, "rb", compression=compression) as remote:
+                    return bytes(remote.read(HEAD_BYTES))
+            opener: Any = gzip.open if self.is_gzipped else open
+            with opener(self.location, "rb") as local:
+                return bytes(local.read(HEAD_BYTES))
+        except (OSError, EOFError) as error:
+            raise SourceError(f"cannot be opened ({error})", source=self.location) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many responses a source planned and what became of them; nothing is lost silently.
+
+    `planned` is None where the source does not tell. `scored` + `unscored` + `declined` +
+    `errored` + `invalidated` = the responses found in the source.
+    """
+
+    planned: int | None = None
+    completed: int = 0
+    scored: int = 0
+    unscored: int = 0
+    """Completed, but no judge gave a decisive verdict."""
+    declined: int = 0
+    """The judges or the system declined to answer."""
+    errored: int = 0
+    """The system (or the framework) failed before a response could be judged."""
+    invalidated: int = 0
+    """Marked invalid in the log: kept out of every number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source that was read, and what the reader has to say of it."""
+
+    location: str
+    format: str
+    """Name of the shim that read it: ``inspect``, ``promptfoo``, ``tables`` ..."""
+    sha256: str | None = None
+    """Digest of the file's bytes; None for a remote or growing source."""
+    runs: tuple[str, ...] = ()
+    counts: Counts = field(default_factory=Counts)
+    notes: tuple[str, ...] = ()
+    """What the reader inferred; worth a line in the report."""
+    warnings: tuple[str, ...] = ()
+    """What may spoil a conclusion; errors under ``strict``."""

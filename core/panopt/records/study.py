@@ -1,0 +1,170 @@
+"""A study: every judgment that was read, as columns."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from panopt.errors import AskError
+from panopt.records.columns import SCHEMA, to_table
+from panopt.records.judgment import Judgment
+from panopt.records.source import Source
+
+if TYPE_CHECKING:
+    from panopt.records.matrix import Matrix
+
+__all__ = ["RESPONSE_KEY", "Study"]
+
+#: What names one response of one system.
+RESPONSE_KEY = ("run", "system", "item", "epoch")
+
+
+@dataclass(frozen=True)
+class Study:
+    """All judgments of one analysis, and the sources they came from.
+
+    Never mutated: every method that changes something gives a new study. Memory is a few tens
+    of bytes a judgment (ids are dictionary-encoded), plus the rationales.
+
+    Parameters
+    ----------
+    table
+        Arrow table of :data:`panopt.records.columns.SCHEMA`.
+    sources
+        One entry a file read.
+    """
+
+    table: pa.Table
+    sources: tuple[Source, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a table of another schema."""
+        if self.table.schema.names != SCHEMA.names:
+            raise TypeError("a study's table has the columns of panopt.records.columns.SCHEMA")
+
+    def __len__(self) -> int:
+        """Count the judgments."""
+        return self.table.num_rows
+
+    @classmethod
+    def from_columns(
+        cls,
+        columns: Mapping[str, Any],
+        *,
+        sources: Sequence[Source] = (),
+        source: str = "columns",
+    ) -> Study:
+        """Build a study from columns; see :func:`panopt.records.columns.to_table`.
+
+        Examples
+        --------
+        >>> study = Study.from_columns({"item": ["a", "b"], "judge": "gpt", "score": [1.0, 0.0]})
+        >>> len(study), study.criteria
+        (2, ('score',))
+        """
+        return cls(to_table(columns, source=source), tuple(sources))
+
+    @classmethod
+    def from_judgments(cls, judgments: Iterable[Judgment]) -> Study:
+        """Build a study from checked rows; for shims whose files are small."""
+        rows = [judgment.model_dump() for judgment in judgments]
+        columns = {
+            field.name: pa.array([row[field.name] for row in rows], type=_plain(field.type))
+            for field in SCHEMA
+        }
+        return cls.from_columns(columns)
+
+    @classmethod
+    def concat(cls, studies: Sequence[Study]) -> Study:
+        """Put studies one after the other."""
+        if not studies:
+            return cls(SCHEMA.empty_table())
+        table = pa.concat_tables([study.table for study in studies]).unify_dictionaries()
+        return cls(table, tuple(source for study in studies for source in study.sources))
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """Names of what was judged by other than humans (all, where only humans judged)."""
+        llm = self.where("judge_kind", ("llm", "program"))
+        return tuple(sorted(pc.unique((llm if len(llm) else self).table["criterion"]).to_pylist()))
+
+    def where(self, column: str, values: str | Iterable[str]) -> Study:
+        """Keep the rows whose `column` is one of `values`."""
+        wanted = [values] if isinstance(values, str) else list(values)
+        codes, names = self.codes(column)
+        keep = np.isin(codes, [i for i, name in enumerate(names) if name in wanted])
+        return self.filter(keep)
+
+    def filter(self, keep: NDArray[np.bool_]) -> Study:
+        """Keep the rows marked True."""
+        return Study(self.table.filter(pa.array(keep)), self.sources)
+
+    def codes(self, column: str) -> tuple[NDArray[np.int32], list[str]]:
+        """Give a dictionary column as integer codes (-1 where empty) and the names they stand for."""
+        chunked = self.table[column].unify_dictionaries()
+        if chunked.num_chunks == 0:
+            return np.empty(0, dtype=np.int32), []
+        parts = [
+            np.asarray(pc.fill_null(chunk.indices, -1), dtype=np.int32) for chunk in chunked.chunks
+        ]
+        codes = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return codes, chunked.chunk(0).dictionary.to_pylist()
+
+    def numbers(self, column: str) -> NDArray[np.float64]:
+        """Give a number column as floats, NaN where empty."""
+        return np.asarray(
+            self.table[column].cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64
+        )
+
+    def with_column(self, column: str, values: Any) -> Study:  # noqa: ANN401 - any column
+        """Replace one column."""
+        field = SCHEMA.field(column)
+        index = SCHEMA.get_field_index(column)
+        array = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+        return Study(self.table.set_column(index, field, array.cast(field.type)), self.sources)
+
+    def matrix(self, criterion: str) -> Matrix:
+        """Give the numpy view of one criterion; the one bridge to the numerics.
+
+        Raises
+        ------
+        AskError
+            For a criterion nobody judged.
+        """
+        from panopt.records.matrix import build_matrix  # noqa: PLC0415 - matrix builds on study
+
+        if criterion not in self.criteria:
+            known = ", ".join(repr(name) for name in self.criteria) or "none"
+            raise AskError(f"criterion {criterion!r} was not judged; judged criteria: {known}")
+        return build_matrix(self.where("criterion", criterion), criterion)
+
+    @property
+    def digest(self) -> str:
+        """Hash of all judgments: the same records give the same digest."""
+        hasher = hashlib.sha256()
+        for field in SCHEMA:
+            if field.name in ("source", "rationale"):
+                continue
+            hasher.update(field.name.encode())
+            if pa.types.is_dictionary(field.type):
+                codes, names = self.codes(field.name)
+                hasher.update("\x00".join(map(str, names)).encode())
+                hasher.update(codes.tobytes())
+            elif pa.types.is_list(field.type):
+                flat = self.table[field.name].combine_chunks()
+                hasher.update(np.asarray(pc.list_value_length(flat).fill_null(-1)).tobytes())
+                hasher.update(np.asarray(pc.list_flatten(flat), dtype=np.float64).tobytes())
+            else:
+                hasher.update(self.numbers(field.name).tobytes())
+        return hasher.hexdigest()
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind

@@ -1,1 +1,108 @@
-"""Uncertainty for judged evaluations."""
+"""Uncertainty for judged evaluations: what LLM-judge scores support, and what they do not.
+
+``study = panopt.read(...)``, ``report = panopt.analyze(study, panopt.Ask(...))``,
+``panopt.write(report)``. Names are loaded when first used, so that importing panopt is cheap.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from panopt.analysis import analyze
+    from panopt.errors import (
+        AskError,
+        LabelsError,
+        OutputError,
+        PanoptError,
+        PluginError,
+        SourceError,
+    )
+    from panopt.findings import Finding, Findings
+    from panopt.host import Host
+    from panopt.reading import read
+    from panopt.records.ask import Ask, Reading
+    from panopt.records.consensus import Consensus, JudgeQuality
+    from panopt.records.decisions import Decisions
+    from panopt.records.judgment import Judgment
+    from panopt.records.matrix import Matrix
+    from panopt.records.report import CriterionReport, Report
+    from panopt.records.scale import Scale
+    from panopt.records.source import Counts, Source, SourceFile
+    from panopt.records.study import Study
+    from panopt.spec import hookimpl
+    from panopt.writing import write, write_report
+
+__all__ = [
+    "Ask",
+    "AskError",
+    "Consensus",
+    "Counts",
+    "CriterionReport",
+    "Decisions",
+    "Finding",
+    "Findings",
+    "Host",
+    "JudgeQuality",
+    "Judgment",
+    "LabelsError",
+    "Matrix",
+    "OutputError",
+    "PanoptError",
+    "PluginError",
+    "Reading",
+    "Report",
+    "Scale",
+    "Source",
+    "SourceError",
+    "SourceFile",
+    "Study",
+    "analyze",
+    "hookimpl",
+    "read",
+    "write",
+    "write_report",
+]
+
+_HOMES = {
+    "panopt.analysis": ("analyze",),
+    "panopt.errors": (
+        "AskError",
+        "LabelsError",
+        "OutputError",
+        "PanoptError",
+        "PluginError",
+        "SourceError",
+    ),
+    "panopt.findings": ("Finding", "Findings"),
+    "panopt.host": ("Host",),
+    "panopt.reading": ("read",),
+    "panopt.records.ask": ("Ask", "Reading"),
+    "panopt.records.consensus": ("Consensus", "JudgeQuality"),
+    "panopt.records.decisions": ("Decisions",),
+    "panopt.records.judgment": ("Judgment",),
+    "panopt.records.matrix": ("Matrix",),
+    "panopt.records.report": ("CriterionReport", "Report"),
+    "panopt.records.scale": ("Scale",),
+    "panopt.records.source": ("Counts", "Source", "SourceFile"),
+    "panopt.records.study": ("Study",),
+    "panopt.spec": ("hookimpl",),
+    "panopt.writing": ("write", "write_report"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its module on first use."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'panopt' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

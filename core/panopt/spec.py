@@ -7,7 +7,7 @@ name. Every answer may be None: "not mine" or "nothing to say".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec
-def panopt_suffixes() -> Sequence[str]:
+def panopt_suffixes() -> tuple[str, ...]:
     """Name the file endings this shim reads (``.eval``); folders are searched for them."""
     return ()
 
@@ -50,7 +50,7 @@ def panopt_read(
 
 
 @hookspec
-def panopt_methods() -> Sequence[str]:
+def panopt_methods() -> tuple[str, ...]:
     """Name the aggregation methods this plugin answers to in ``panopt_aggregate``."""
     return ()
 

@@ -148,6 +148,8 @@ def _constant(field: pa.Field, value: Any, n_rows: int) -> pa.ChunkedArray:  # n
 
 
 def _converted(field: pa.Field, values: Any) -> pa.ChunkedArray:  # noqa: ANN401 - any column
+    if isinstance(values, np.ndarray) and values.dtype.kind in "OUS":
+        values = values.tolist()  # Arrow would import pandas to look at an array of objects
     array = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values)
     chunked = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
     if not pa.types.is_dictionary(field.type):

@@ -111,7 +111,7 @@ class Matrix:
 
     @cached_property
     def clusters(self) -> Codes:
-        """Cluster of each response: the named cluster, else the item (epochs are not independent)."""
+        """Cluster of each response: the named one, else the item (epochs are not independent)."""
         named = self.response_ids["cluster"]
         codes = np.where(named >= 0, named, self.items + len(self.names["cluster"]))
         return np.unique(codes, return_inverse=True)[1].astype(np.int32)
@@ -124,7 +124,7 @@ class Matrix:
         return self.names[column][code] if code >= 0 else ""
 
     def scores(self, *, reduce: Literal["mean", "median"] = "mean") -> Floats:
-        """Give normalised scores as (responses, judges), repeats reduced, NaN = no decisive vote."""
+        """Give normalised scores as (responses, judges), repeats reduced; NaN: no decisive vote."""
         return _dense(self.votes, self.n_responses, self.n_judges, reduce)
 
     def status(self) -> NDArray[np.int8]:
@@ -199,7 +199,7 @@ def build_matrix(study: Study, criterion: str) -> Matrix:
 
     votes, judges, order = votes_of(~human)
     human_votes, humans, _ = votes_of(human)
-    first = {code: i for code, i in zip(*np.unique(judge_codes, return_index=True), strict=True)}
+    first = dict(zip(*np.unique(judge_codes, return_index=True), strict=True))
     judge_scales = []
     for code in order:
         own = scale_codes[(judge_codes == code) & ~human & (scale_codes >= 0)]
@@ -220,31 +220,24 @@ def build_matrix(study: Study, criterion: str) -> Matrix:
 
 
 def _responses(study: Study) -> tuple[Codes, dict[str, Codes], dict[str, tuple[str, ...]]]:
-    """Number the responses in the order of run, system, item and epoch codes."""
-    columns: dict[str, Codes] = {}
+    """Give each row its response, and each response its ids, in the order of those ids."""
+    response = study.group(RESPONSE_KEY)
+    n = int(response.max(initial=-1)) + 1
+    first = np.zeros(n, dtype=np.int64)
+    first[response[::-1]] = np.arange(len(response))[::-1]
+    ids: dict[str, Codes] = {"epoch": study.numbers("epoch").astype(np.int32)[first]}
     names: dict[str, tuple[str, ...]] = {}
     for column in ("run", "system", "item", "family", "cluster"):
-        columns[column], column_names = study.codes(column)
-        names[column] = tuple(column_names)
-    columns["epoch"] = study.numbers("epoch").astype(np.int32)
-    key = np.zeros(len(study), dtype=np.int64)
-    for column in RESPONSE_KEY:
-        codes = columns[column].astype(np.int64)
-        key = key * (int(codes.max(initial=0)) + 1) + codes
-        if key.max(initial=0) > 2**40:
-            key = np.unique(key, return_inverse=True)[1].astype(np.int64)
-    _, first, response = np.unique(key, return_index=True, return_inverse=True)
-    ids = {column: codes[first] for column, codes in columns.items()}
-    for column in ("family", "cluster"):
-        known = np.full(len(first), -1, dtype=np.int32)
-        has = columns[column] >= 0
-        known[response[has]] = columns[column][has]
-        ids[column] = known
+        codes, known = study.codes(column)
+        names[column] = tuple(known)
+        ids[column] = codes[first]
+        if column in ("family", "cluster"):  # one row that tells is enough
+            ids[column][response[codes >= 0]] = codes[codes >= 0]
     return response.astype(np.int32), ids, names
 
 
 def _ranks(response: Codes, judge: Codes) -> Codes:
-    """Number the draws of each judge on each response from 0, in the order of the rows."""
+    """Rank the draws of each judge on each response from 0, in the order of the rows."""
     key = response.astype(np.int64) * (int(judge.max(initial=0)) + 1) + judge
     order = np.argsort(key, kind="stable")
     grouped = key[order]

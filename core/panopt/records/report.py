@@ -113,7 +113,7 @@ def _criterion(part: CriterionReport) -> dict[str, Any]:
         "judges": list(matrix.judges),
         "judge_scales": [str(scale) for scale in matrix.judge_scales],
         "humans": list(matrix.humans),
-        "systems": [name for name in matrix.names["system"]],
+        "systems": list(matrix.names["system"]),
         "aggregate": {
             "method": consensus.method,
             "why": consensus.why,

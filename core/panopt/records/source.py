@@ -100,6 +100,8 @@ class Source:
     """Digest of the file's bytes; None for a remote or growing source."""
     runs: tuple[str, ...] = ()
     counts: Counts = field(default_factory=Counts)
+    columns: tuple[str, ...] = ()
+    """Which of the study's columns a table gave; empty for logs."""
     notes: tuple[str, ...] = ()
     """What the reader inferred; worth a line in the report."""
     warnings: tuple[str, ...] = ()

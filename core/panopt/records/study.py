@@ -51,7 +51,7 @@ class Study:
 
     def __len__(self) -> int:
         """Count the judgments."""
-        return self.table.num_rows
+        return int(self.table.num_rows)
 
     @classmethod
     def from_columns(
@@ -107,7 +107,7 @@ class Study:
         return Study(self.table.filter(pa.array(keep)), self.sources)
 
     def codes(self, column: str) -> tuple[NDArray[np.int32], list[str]]:
-        """Give a dictionary column as integer codes (-1 where empty) and the names they stand for."""
+        """Give a dictionary column as codes (-1 where empty) and the names they stand for."""
         chunked = self.table[column].unify_dictionaries()
         if chunked.num_chunks == 0:
             return np.empty(0, dtype=np.int32), []
@@ -122,6 +122,20 @@ class Study:
         return np.asarray(
             self.table[column].cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64
         )
+
+    def group(self, columns: Sequence[str]) -> NDArray[np.int64]:
+        """Give each row the number of its combination of values in some columns."""
+        key = np.zeros(len(self), dtype=np.int64)
+        for column in columns:
+            if pa.types.is_dictionary(SCHEMA.field(column).type):
+                codes = self.codes(column)[0].astype(np.int64) + 1
+            else:
+                codes = np.nan_to_num(self.numbers(column), nan=-1).astype(np.int64) + 1
+            width = int(codes.max(initial=0)) + 1
+            if int(key.max(initial=0)) > 2**62 // width:
+                key = np.unique(key, return_inverse=True)[1].astype(np.int64)
+            key = key * width + codes
+        return np.unique(key, return_inverse=True)[1].astype(np.int64)
 
     def with_column(self, column: str, values: Any) -> Study:  # noqa: ANN401 - any column
         """Replace one column."""

@@ -1,0 +1,117 @@
+"""Doors two to four: aggregate, analyze and decide, one criterion after the other."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import version
+
+import numpy as np
+
+from panopt.errors import AskError, PluginError
+from panopt.host import Generators, Host
+from panopt.records.ask import Ask
+from panopt.records.consensus import Consensus
+from panopt.records.matrix import Matrix
+from panopt.records.report import CriterionReport, Problem, Report
+from panopt.records.study import Study
+
+__all__ = ["analyze", "choose_method"]
+
+#: Fewer labelled responses than this do not anchor the bias of a single judge or two.
+ANCHOR_LABELS = 20
+
+
+def analyze(study: Study, ask: Ask | None = None, *, host: Host | None = None) -> Report:
+    """Say what the evidence of `study` supports.
+
+    Parameters
+    ----------
+    study
+        Judgments, as :func:`panopt.reading.read` gives them.
+    ask
+        Options; the defaults where not given.
+    host
+        Plugins; the installed ones where not given.
+
+    Raises
+    ------
+    AskError
+        For a criterion that was not judged, an unknown method, or nothing to analyze.
+    """
+    ask = ask or Ask()
+    host = host or Host()
+    wanted = ask.criterion or study.criteria
+    problems: list[Problem] = list(host.broken)
+    parts: list[CriterionReport] = []
+    for criterion in wanted:
+        matrix = study.matrix(criterion)
+        if not matrix.n_judges:
+            raise AskError(f"criterion {criterion!r} has human labels but no judge; read a log too")
+        rows = study.where("criterion", criterion)
+        part, troubles = _one_criterion(rows, matrix, ask, host)
+        parts.append(part)
+        problems += troubles
+    versions = {name: version(name) for name in ("panopt", "numpy", "scipy", "pyarrow")}
+    versions |= {
+        f"plugin {info.name}": f"{info.distribution} {info.version}"
+        for info in host.plugins
+        if info.error is None
+    }
+    return Report(study, ask, tuple(parts), versions, tuple(dict.fromkeys(problems)))
+
+
+def choose_method(matrix: Matrix) -> tuple[str, str]:
+    """Choose the aggregation method for ``auto``, and say why.
+
+    By scale, number of judges and labels: with fewer than three judges and no human anchor the
+    judges' biases and noises are unidentified, so a plain rule is taken.
+    """
+    kind, judges = matrix.scale.kind, matrix.n_judges
+    if kind == "nominal":
+        return "plurality", "the verdicts are labels without an order"
+    if kind in ("binary", "pairwise"):
+        return "majority", f"the verdicts are {kind}"
+    if judges >= 3:
+        return "gaussian", f"{judges} judges on {matrix.scale}: bias and noise can be told apart"
+    if matrix.n_labelled >= ANCHOR_LABELS:
+        return "gaussian", f"{matrix.n_labelled} human labels anchor the bias of {judges} judge(s)"
+    return "mean", (
+        f"{judges} judge(s) and {matrix.n_labelled} human labels: bias and noise are unidentified "
+        f"(three judges, or {ANCHOR_LABELS} labelled responses, would identify them)"
+    )
+
+
+def _one_criterion(
+    study: Study, matrix: Matrix, ask: Ask, host: Host
+) -> tuple[CriterionReport, list[Problem]]:
+    def rng(plugin: str, hook: str) -> np.random.Generator:
+        name = f"{plugin}/{hook}/{matrix.criterion}".encode()
+        words = np.frombuffer(hashlib.sha256(name).digest(), dtype=np.uint32)
+        return np.random.default_rng([ask.seed, *words.tolist()])
+
+    consensus = _aggregate(study, matrix, ask, host, rng)
+    findings, analyzed = host.analyze(study, matrix, consensus, ask=ask, rng=rng)
+    decisions, decided = host.decide(study, matrix, consensus, ask=ask, rng=rng)
+    part = CriterionReport(matrix.criterion, matrix, consensus, findings, decisions)
+    return part, [*analyzed, *decided]
+
+
+def _aggregate(study: Study, matrix: Matrix, ask: Ask, host: Host, rng: Generators) -> Consensus:
+    methods = host.methods()
+    automatic = ask.aggregate == "auto"
+    method, why = choose_method(matrix) if automatic else (ask.aggregate, "asked for")
+    if method not in methods:
+        raise AskError(
+            f"aggregation method {method!r} is unknown; known: auto, {', '.join(sorted(methods))}"
+        )
+    try:
+        return host.aggregate(study, matrix, method=method, why=why, ask=ask, rng=rng)
+    except PluginError as error:
+        cause = error.__cause__
+        if not isinstance(cause, ValueError):
+            raise
+        if not automatic or method == "mean":
+            raise AskError(f"{method} cannot aggregate {matrix.criterion!r}: {cause}") from error
+        plain = "mean" if method != "plurality" else method
+        why = f"{method} could not answer: {cause}"
+        return host.aggregate(study, matrix, method=plain, why=why, ask=ask, rng=rng)

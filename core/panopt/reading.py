@@ -1,0 +1,166 @@
+"""Door one: find the sources, read each with the shim that knows it, and settle one study."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from panopt.errors import LabelsError, SourceError
+from panopt.host import Host
+from panopt.records.ask import Reading
+from panopt.records.labels import attach_labels
+from panopt.records.scale import Scale
+from panopt.records.settle import drop_copies, settle_scales
+from panopt.records.source import SourceFile
+from panopt.records.study import Study
+
+__all__ = ["find_sources", "read", "read_labels"]
+
+Progress = Callable[[str, float], None]
+
+
+def find_sources(places: Sequence[str | Path], host: Host) -> list[SourceFile]:
+    """List the files that `places` (files, folders, globs, URIs) stand for, each once, sorted.
+
+    Folders are searched for the endings the shims read; hidden files are passed over.
+
+    Raises
+    ------
+    SourceError
+        For a place that does not exist or a folder or glob without a readable file.
+    """
+    suffixes = host.suffixes()
+    found: dict[str, SourceFile] = {}
+    for place in map(str, places):
+        if "://" in place:
+            found.setdefault(place, SourceFile(place))
+            continue
+        path = Path(place)
+        if path.is_dir():
+            files = sorted(file for file in path.rglob("*") if _is_log(file, path, suffixes))
+            if not files:
+                raise SourceError(
+                    f"the folder holds no log (files ending in {', '.join(suffixes)})", source=place
+                )
+        elif path.exists():
+            files = [path]
+        else:
+            files = sorted(map(Path, glob.glob(place, recursive=True)))  # noqa: PTH207 - the pattern may be absolute
+            files = [file for file in files if file.is_file()]
+            if not files:
+                what = "matches no file" if glob.has_magic(place) else "does not exist"
+                raise SourceError(f"{what}; name a file, a folder or a glob", source=place)
+        for file in files:
+            found.setdefault(str(file.resolve()), SourceFile(str(file)))
+    if not found:
+        raise SourceError("no sources were named; name a file, a folder or a glob", source="panopt")
+    return list(found.values())
+
+
+def _is_log(file: Path, folder: Path, suffixes: Sequence[str]) -> bool:
+    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+    return not hidden and file.is_file() and SourceFile(file.name).suffix in suffixes
+
+
+def read(
+    *places: str | Path,
+    labels: str | Path | None = None,
+    reading: Reading | None = None,
+    criterion: Sequence[str] = (),
+    host: Host | None = None,
+    progress: Progress | None = None,
+) -> Study:
+    """Read logs and tables into one study, with human labels joined and scales settled.
+
+    Parameters
+    ----------
+    places
+        Files, folders, globs or URIs: Inspect ``.eval``/``.json``, promptfoo
+        ``.json``/``.jsonl``/``.yaml``, tables ``.csv``/``.jsonl``/``.parquet``.
+    labels
+        A table of human labels: column ``item``, a ``score`` or ``label``, and what else tells
+        responses apart (``system``, ``epoch``, ``run``, ``criterion``); ``judge`` names people.
+    reading
+        Options of reading.
+    criterion
+        Criteria the labels may be for, where several were judged and the labels do not say.
+    host
+        Plugins and shims; the installed ones where not given.
+    progress
+        Called with a file's location and the share read, 0 to 1.
+
+    Raises
+    ------
+    SourceError, LabelsError, AskError
+        For anything that cannot be read as it stands, in one line.
+    """
+    host = host or Host()
+    reading = reading or Reading()
+    declared = {judge: Scale.parse(text) for judge, text in reading.scales}
+    study = Study.concat(
+        [
+            host.read(source, reading, _progress_of(source, progress))
+            for source in find_sources(places, host)
+        ]
+    )
+    if not len(study):
+        names = ", ".join(source.location for source in study.sources[:3])
+        raise SourceError("holds no judgment: nothing was scored by a judge", source=names)
+    study, copies = drop_copies(study)
+    if labels is not None:
+        study = read_labels(study, labels, reading=reading, criterion=criterion, host=host)
+    study, inferred = settle_scales(study, declared, off_scale=reading.off_scale)
+    study = _with_notes(study, (*copies, *inferred))
+    if reading.strict:
+        _refuse_warnings(study)
+    return study
+
+
+def read_labels(
+    study: Study,
+    labels: str | Path,
+    *,
+    reading: Reading | None = None,
+    criterion: Sequence[str] = (),
+    host: Host | None = None,
+) -> Study:
+    """Join a file of human labels to `study`; see :func:`read`.
+
+    Raises
+    ------
+    LabelsError
+        When the file is missing, empty, contradicts itself or fits no response.
+    """
+    host = host or Host()
+    as_labels = (reading or Reading()).model_copy(update={"judge_kind": "human"})
+    source = SourceFile(str(labels))
+    if not source.is_remote and not source.path.is_file():
+        raise LabelsError(f"{labels}: is no file; name a CSV, JSONL or Parquet file of labels")
+    rows = host.read(source, as_labels, _progress_of(source, None))
+    people = rows.where("judge_kind", "human") if len(rows) else rows
+    if not len(people):
+        raise LabelsError(f"{labels}: holds no human label")
+    return attach_labels(study, people, criterion=criterion)
+
+
+def _progress_of(source: SourceFile, progress: Progress | None) -> Callable[[float], None]:
+    def tell(share: float) -> None:
+        if progress is not None:
+            progress(source.location, share)
+
+    return tell
+
+
+def _with_notes(study: Study, notes: Sequence[str]) -> Study:
+    if not notes or not study.sources:
+        return study
+    first = study.sources[0]
+    return Study(study.table, (replace(first, notes=(*first.notes, *notes)), *study.sources[1:]))
+
+
+def _refuse_warnings(study: Study) -> None:
+    for source in study.sources:
+        for warning in source.warnings:
+            raise SourceError(f"{warning} (an error under --strict)", source=source.location)

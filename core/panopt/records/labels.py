@@ -1,0 +1,168 @@
+"""Join human labels to the responses they judge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from panopt.errors import LabelsError
+from panopt.records.study import RESPONSE_KEY, Study
+
+__all__ = ["attach_labels"]
+
+
+def attach_labels(study: Study, labels: Study, *, criterion: Sequence[str] = ()) -> Study:
+    """Add the rows of `labels` to the responses of `study` they name.
+
+    A label names its response by item and those of run, system and epoch that it carries; it
+    must fit exactly one response (or several with the same text, by response hash).
+
+    Parameters
+    ----------
+    study
+        Judged responses.
+    labels
+        Human judgments, as read from a labels file; its source says which columns it gave.
+    criterion
+        Criteria under analysis: what labels without a criterion are for, where there is one.
+
+    Raises
+    ------
+    LabelsError
+        When no label fits, when a label fits several different responses, when a criterion is
+        needed but not given or unknown, or when one person contradicts herself.
+    """
+    if not len(labels):
+        raise LabelsError("the labels file has no rows")
+    given = labels.sources[0].columns or (*RESPONSE_KEY[1:], "criterion")
+    labels = _with_criterion(study, labels, given, criterion)
+    keys = [column for column in RESPONSE_KEY if column == "item" or column in given]
+    targets = _distinct_responses(study)
+    target_key, label_key = _common_codes(targets, labels, keys)
+    order = np.argsort(target_key, kind="stable")
+    left = np.searchsorted(target_key[order], label_key, side="left")
+    right = np.searchsorted(target_key[order], label_key, side="right")
+    fits = right - left
+    if not fits.any():
+        raise LabelsError(_no_match(targets, labels, keys))
+    _refuse_ambiguous(targets, labels, order, left, fits, keys)
+    rows = np.repeat(np.arange(len(labels)), fits)
+    offsets = np.arange(len(rows)) - np.repeat(np.cumsum(fits) - fits, fits)
+    homes = order[np.repeat(left, fits) + offsets]
+    joined = Study(labels.table.take(pa.array(rows)), labels.sources)
+    for column in (*RESPONSE_KEY, "family", "cluster", "response_hash"):
+        joined = joined.with_column(
+            column, targets.table[column].take(pa.array(homes)).combine_chunks()
+        )
+    joined = _without_duplicates(joined)
+    missing = int(np.count_nonzero(fits == 0))
+    sources = list(labels.sources)
+    if missing and sources:
+        example = labels.table["item"][int(np.flatnonzero(fits == 0)[0])].as_py()
+        text = f"{missing} of {len(labels)} labels match no response (for example {example!r})"
+        sources[-1] = replace(sources[-1], warnings=(*sources[-1].warnings, text))
+    both = Study.concat([study, joined])
+    return Study(both.table, (*study.sources, *sources))
+
+
+def _with_criterion(
+    study: Study, labels: Study, given: Sequence[str], chosen: Sequence[str]
+) -> Study:
+    known = study.criteria
+    meant = tuple(chosen) or known
+    if "criterion" in given:
+        unknown = sorted(set(labels.table["criterion"].unique().to_pylist()) - set(known))
+        if unknown and len(unknown) == len(labels.table["criterion"].unique()):
+            raise LabelsError(
+                f"labels are for criterion {unknown[0]!r}, which no judge judged; "
+                f"judged criteria: {', '.join(map(repr, known))}"
+            )
+        return labels
+    if len(meant) != 1:
+        raise LabelsError(
+            "labels have no criterion column, but several criteria were judged "
+            f"({', '.join(map(repr, meant))}); add the column, or choose one with --criterion"
+        )
+    codes = pa.array(np.zeros(len(labels), dtype=np.int32))
+    return labels.with_column(
+        "criterion", pa.DictionaryArray.from_arrays(codes, pa.array([meant[0]]))
+    )
+
+
+def _distinct_responses(study: Study) -> Study:
+    """One row a response, of the rows where its response hash is known if there is one."""
+    key = study.group(RESPONSE_KEY)
+    unhashed = study.codes("response_hash")[0] < 0
+    order = np.lexsort((unhashed, key))
+    first = np.r_[True, np.diff(key[order]) != 0]
+    return Study(study.table.take(pa.array(order[first])))
+
+
+def _common_codes(
+    targets: Study, labels: Study, keys: Sequence[str]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Code the key columns of both sides by one numbering."""
+    both = Study.concat([targets, labels])
+    key = both.group(keys)
+    return key[: len(targets)], key[len(targets) :]
+
+
+def _no_match(targets: Study, labels: Study, keys: Sequence[str]) -> str:
+    def examples(study: Study) -> str:
+        rows = study.table.select(list(keys)).slice(0, 3).to_pylist()
+        return ", ".join("/".join(str(row[key]) for key in keys) for row in rows)
+
+    return (
+        f"no label matches a response by {' + '.join(keys)}: labels have {examples(labels)}; "
+        f"responses have {examples(targets)}"
+    )
+
+
+def _refuse_ambiguous(  # noqa: PLR0913, PLR0917 - the two sides of one join
+    targets: Study,
+    labels: Study,
+    order: NDArray[np.int64],
+    left: NDArray[np.int64],
+    fits: NDArray[np.int64],
+    keys: Sequence[str],
+) -> None:
+    hashes = targets.codes("response_hash")[0][order].astype(np.int64)
+    alone = np.where(hashes < 0, -1 - np.arange(len(hashes)), hashes)
+    changes = np.r_[0, np.cumsum(np.diff(alone) != 0)]
+    last = np.clip(left + fits - 1, 0, len(changes) - 1)
+    first = np.clip(left, 0, len(changes) - 1)
+    bad = (fits > 1) & (changes[last] != changes[first])
+    if not bad.any():
+        return
+    row = int(np.flatnonzero(bad)[0])
+    item = labels.table["item"][row].as_py()
+    missing = [column for column in ("system", "epoch", "run") if column not in keys]
+    raise LabelsError(
+        f"the label of item {item!r} fits {int(fits[row])} responses; a label is of one response: "
+        f"add a column {' or '.join(missing) or 'that tells them apart'} to the labels file"
+    )
+
+
+def _without_duplicates(labels: Study) -> Study:
+    """Drop equal labels of one person on one response; refuse contradictory ones."""
+    key = labels.group((*RESPONSE_KEY, "criterion", "judge"))
+    _, first, group = np.unique(key, return_index=True, return_inverse=True)
+    score, verdict = labels.numbers("score"), labels.codes("label")[0]
+    same = np.isclose(score, score[first][group], rtol=0, atol=0, equal_nan=True)
+    clash = ~(same & (verdict == verdict[first][group]))
+    if clash.any():
+        row = int(np.flatnonzero(clash)[0])
+        earlier = int(first[group[row]])
+        values = [labels.table["label"][i].as_py() or f"{score[i]:g}" for i in (earlier, row)]
+        raise LabelsError(
+            f"duplicate labels of item {labels.table['item'][row].as_py()!r} by "
+            f"{labels.table['judge'][row].as_py()!r} contradict each other ({values[0]} and "
+            f"{values[1]}); keep one, or name the people in a judge column"
+        )
+    keep = np.zeros(len(labels), dtype=np.bool_)
+    keep[first] = True
+    return labels.filter(keep)

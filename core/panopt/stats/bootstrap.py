@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-_CELLS = 1 << 21  # weights held at a time: 16 MB
+_CELLS = 1 << 17  # weights held at a time: 1 MB, which stays in cache
 
 
 def pattern_weights(

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from panopt.records.source import Counts, Source, SourceFile
     from panopt.records.study import Study
     from panopt.spec import hookimpl
-    from panopt.writing import write, write_report
+    from panopt.writing import write
 
 __all__ = [
     "Ask",
@@ -62,7 +62,6 @@ __all__ = [
     "hookimpl",
     "read",
     "write",
-    "write_report",
 ]
 
 _HOMES = {
@@ -88,7 +87,7 @@ _HOMES = {
     "panopt.records.source": ("Counts", "Source", "SourceFile"),
     "panopt.records.study": ("Study",),
     "panopt.spec": ("hookimpl",),
-    "panopt.writing": ("write", "write_report"),
+    "panopt.writing": ("write",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

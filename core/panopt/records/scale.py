@@ -146,14 +146,16 @@ def infer_scales(scores: Sequence[NDArray[np.float64]]) -> list[Scale]:
     between 0 and 1 nor 0 itself, and on [0, 1] when it did.
     """
     alone = [infer_scale(x) for x in scores]
-    wide = [x for x, scale in zip(scores, alone, strict=True) if scale.high > 1.0]
+    inside = [0.0 <= scale.low and scale.high <= 1.0 for scale in alone]
+    wide = [x for x, small in zip(scores, inside, strict=True) if not small]
     if not wide:
         mixed = any(scale.kind == "continuous" for scale in alone)
         return [Scale("continuous") if mixed else scale for scale in alone]
     panel = infer_scale(np.concatenate(wide))
     found = []
-    for x, scale in zip(scores, alone, strict=True):
+    for x, scale, small in zip(scores, alone, inside, strict=True):
         finite = x[np.isfinite(x)]
-        fits = finite.size > 0 and finite.min() >= panel.low and finite.max() <= panel.high
-        found.append(panel if fits and (scale.high > 1.0 or finite.min() >= 1.0) else scale)
+        fits = finite.size > 0 and bool(finite.min() >= panel.low and finite.max() <= panel.high)
+        takes_wide = fits and (not small or finite.min() >= 1.0)
+        found.append(panel if takes_wide else scale)
     return found

@@ -15,6 +15,7 @@ import numpy as np
 from panopt.stats.gaussian_likelihood import Design, Mode, Points, evaluate
 from panopt.stats.gaussian_sums import FloatArray, PanelSums, by_column, row_forms, times
 
+KAPPA = 1.0
 _POINTS = 512
 _FEWEST = 64
 _ROUNDS = 5
@@ -153,6 +154,7 @@ def _by_pattern(
             "krl,klm,krm->kr", lever, mixture.points.location_cov, lever, optimize=True
         )
         own_mean = share @ own
+        own_mean = own_mean + KAPPA * (share @ (own - own_mean) ** 2) / own_mean
         for k in range(len(part)):
             stop = sums.starts[first + k + 1]
             for low in range(sums.starts[first + k], stop, 1 << 16):

@@ -1,0 +1,184 @@
+"""Show a report on a terminal: systems, judges, panel, decisions, and what may spoil them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from panopt.cli.text import interval, plain, shown
+from panopt.findings import Finding
+from panopt.records.decisions import DECISIONS
+from panopt.records.judgment import STATUSES
+from panopt.records.report import CriterionReport, Report
+from panopt.writing import Written
+
+__all__ = ["show_report", "show_written"]
+
+DECISION_STYLES = dict(zip(DECISIONS, ("green", "yellow", "magenta", "cyan"), strict=True))
+#: Most judges, or systems, a terminal table lists.
+MOST_ROWS = 40
+
+
+def show_report(report: Report, console: Console | None = None) -> None:
+    """Print the whole report; ids, names and messages are shown as plain text."""
+    out = console or Console()
+    out.print(_sources(report))
+    for part in report.criteria:
+        out.print(_criterion(part, report))
+    if report.warnings:
+        out.print(_sentences("may spoil a conclusion", report.warnings, "yellow"))
+
+
+def show_written(written: Iterable[Written], console: Console | None = None) -> None:
+    """Print what was written where."""
+    out = console or Console()
+    for file in written:
+        if file.target is None:
+            out.print(shown(f"no annotated copy of {file.source}: its format takes none", "dim"))
+        else:
+            out.print(Text(f"{file.state:<9} "), shown(file.target, "bold"), sep="")
+
+
+def _sources(report: Report) -> RenderableType:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in (
+        "source",
+        "format",
+        "planned",
+        "scored",
+        "unscored",
+        "declined",
+        "errored",
+        "invalid",
+    ):
+        table.add_column(column, justify="left" if column in ("source", "format") else "right")
+    for source in report.study.sources[:MOST_ROWS]:
+        c = source.counts
+        counts = (c.planned, c.scored, c.unscored, c.declined, c.errored, c.invalidated)
+        cells = ["-" if count is None else f"{count:,}" for count in counts]
+        table.add_row(shown(source.location), shown(source.format), *cells)
+    more = len(report.study.sources) - MOST_ROWS
+    notes = [f"{s.location}: {note}" for s in report.study.sources for note in s.notes]
+    parts: list[RenderableType] = [Text(f"{len(report.study):,} judgments", style="bold"), table]
+    if more > 0:
+        parts.append(Text(f"... and {more} more sources", style="dim"))
+    if notes:
+        parts.append(_sentences("read as", notes, "dim"))
+    return Group(*parts)
+
+
+def _criterion(part: CriterionReport, report: Report) -> RenderableType:
+    matrix, consensus = part.matrix, part.consensus
+    head = Text.assemble(
+        shown(f"{matrix.n_responses:,} responses, "),
+        shown(f"{matrix.n_judges} judges on {matrix.scale}, "),
+        shown(f"{matrix.n_labelled:,} with human labels\n"),
+        Text("aggregated by ", style="dim"),
+        shown(consensus.method, "bold"),
+        shown(f": {consensus.why}", "dim"),
+    )
+    body: list[RenderableType] = [head, Text(), _systems(part), Text(), _judges(part), Text()]
+    body += [_panel_numbers(part), *_decisions(part)]
+    if part.findings.notes:
+        body.append(_sentences("note", part.findings.notes, ""))
+    title = Text.assemble(Text("criterion "), shown(part.criterion, "bold"))
+    level = f"intervals at {report.ask.level:.0%}, scores on [0, 1]"
+    return Panel(
+        Group(*body), title=title, subtitle=level, title_align="left", subtitle_align="right"
+    )
+
+
+def _systems(part: CriterionReport) -> Table:
+    table = _table("system", "responses", "mean", "pass rate", *DECISIONS)
+    matrix, decisions = part.matrix, part.decisions
+    for code, name in enumerate(matrix.names["system"][:MOST_ROWS]):
+        mine = matrix.systems == code
+        if not mine.any():
+            continue
+        tally = ["-"] * len(DECISIONS)
+        if decisions is not None:
+            counts = np.bincount(decisions.decision[mine], minlength=len(DECISIONS))
+            tally = [f"{count:,}" for count in counts]
+        cells = [
+            Text(text, style=DECISION_STYLES[decision])
+            for text, decision in zip(tally, DECISIONS, strict=True)
+        ]
+        table.add_row(
+            shown(name or "(unnamed)"),
+            f"{int(mine.sum()):,}",
+            interval(_first(part, "mean", name)),
+            interval(_first(part, "pass_rate", name)),
+            *cells,
+        )
+    return table
+
+
+def _judges(part: CriterionReport) -> Table:
+    matrix, votes = part.matrix, part.matrix.votes
+    table = _table("judge", "ok", *STATUSES[1:], f"bias vs {part.consensus.anchor}", "noise sd")
+    for code, name in enumerate(matrix.judges[:MOST_ROWS]):
+        counts = np.bincount(votes.status[votes.judge == code], minlength=len(STATUSES))
+        table.add_row(
+            shown(name),
+            *(f"{count:,}" for count in counts),
+            interval(_first(part, "bias", name)),
+            interval(_first(part, "noise_sd", name)),
+        )
+    return table
+
+
+def _panel_numbers(part: CriterionReport) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for row in part.findings:
+        if row.subject_kind != "panel":
+            continue
+        words = shown(row.name.replace("_", " "))
+        extra = Text(plain(_evidence(row)), style="dim")
+        table.add_row(words, interval(row), extra)
+    return table
+
+
+def _evidence(row: Finding) -> str:
+    details = ", ".join(
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in row.details.items()
+        if value is not None
+    )
+    return f"n {row.n:,}" + (f"; {details}" if details else "")
+
+
+def _decisions(part: CriterionReport) -> list[RenderableType]:
+    decisions = part.decisions
+    if decisions is None:
+        return []
+    line = Text("decisions: ")
+    for name, count in decisions.counts().items():
+        line.append(f"{count:,} {name}  ", style=DECISION_STYLES[name])
+    promise = (
+        shown(f"guarantee: {decisions.guarantee}", "green")
+        if decisions.guarantee is not None
+        else shown(f"no guarantee: {decisions.no_guarantee}", "yellow")
+    )
+    return [Text(), line, promise]
+
+
+def _sentences(title: str, sentences: Iterable[str], style: str) -> Group:
+    lines = [Text.assemble(Text(f"{title}: ", style="bold"), shown(s, style)) for s in sentences]
+    return Group(*lines)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for i, column in enumerate(columns):
+        table.add_column(plain(column), justify="left" if i == 0 else "right", overflow="fold")
+    return table
+
+
+def _first(part: CriterionReport, name: str, subject: str) -> Finding | None:
+    found = part.findings.named(name, subject=subject)
+    return found[0] if found else None

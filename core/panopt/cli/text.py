@@ -1,0 +1,46 @@
+"""Text for terminals: names and messages out of logs are hostile until made plain."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from rich.text import Text
+
+from panopt.findings import Finding
+
+__all__ = ["interval", "number", "plain", "shown"]
+
+#: Unicode categories that may steer a terminal or hide text: controls, formats, surrogates.
+STEERING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+LONGEST = 300
+
+
+def plain(text: str, *, longest: int = LONGEST) -> str:
+    """Keep what can be read: one line, no control or format characters, at most `longest`."""
+    kept = "".join(
+        " " if unicodedata.category(char) in STEERING else char for char in text[: 2 * longest]
+    )
+    line = " ".join(kept.split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def shown(text: str, style: str = "") -> Text:
+    """Give text for rich that is never read as markup."""
+    return Text(plain(text), style=style)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Write a number, or a dash where there is none."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def interval(row: Finding | None, digits: int = 3) -> Text:
+    """Write ``value [low, high]``, or why there is none."""
+    if row is None:
+        return Text("-")
+    if row.value is None:
+        return shown(f"- ({row.reason})", "dim")
+    text = Text(number(row.value, digits))
+    if row.low is not None and row.high is not None:
+        text.append(f" [{number(row.low, digits)}, {number(row.high, digits)}]", "dim")
+    return text

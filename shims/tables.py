@@ -35,6 +35,11 @@ NUMBER_COLUMNS = frozenset(
 TEXT_COLUMNS = KNOWN - NUMBER_COLUMNS - {"order", "probabilities", "cached"}
 #: What an empty cell of a required text column stands for.
 DEFAULT_TEXT = {"run": "", "system": "", "criterion": "score", "judge_kind": "llm", "status": "ok"}
+#: Verdicts that are scores, whatever the scale.
+VERDICTS = {
+    **dict.fromkeys(("pass", "passed", "yes", "true", "correct", "c", "good"), 1.0),
+    **dict.fromkeys(("fail", "failed", "no", "false", "incorrect", "i", "bad"), 0.0),
+}
 #: Texts that stand for a missing number.
 MISSING = frozenset(("", "na", "n/a", "nan", "null", "none"))
 
@@ -217,10 +222,16 @@ def _map_columns(
         found = _home(name)
         if found is None or found in columns or name in used:
             continue
-        if found == "label" and _is_number(table, name) and _has_scores(table, mapping):
-            continue  # a gold value beside the scores, no verdict of the judge
+        if found == "label" and _numeric(table.schema.field(name).type):
+            if _has_scores(table, mapping):
+                continue  # a gold value beside the scores, no verdict of the judge
+            found = "score"
         columns[found] = table[name]
         used.add(name)
+    if "label" in columns and "score" not in columns:
+        scores = _verdicts(columns["label"])
+        if scores is not None:
+            columns["score"] = scores
     if "scale" not in columns and {"score_min", "score_max"} <= set(table.column_names):
         columns["scale"] = _declared_scales(table, columns)
         used.update(("score_min", "score_max"))
@@ -235,14 +246,20 @@ def _joined(table: pa.Table, parts: list[str]) -> Any:  # noqa: ANN401 - an Arro
     if len(parts) == 1:
         return table[parts[0]]
     texts = [table[part].cast(pa.string()) for part in parts]
-    return pc.binary_join_element_wise(*texts, "/", null_handling="replace", null_replacement="")
+    return pc.binary_join_element_wise(*texts, "/", null_handling="skip")
 
 
-def _is_number(table: pa.Table, name: str) -> bool:
+def _verdicts(labels: Any) -> pa.Array | None:  # noqa: ANN401 - an Arrow column
+    """Read verdicts that everybody reads as pass or fail as 1 and 0; None for other labels."""
     import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # noqa: PLC0415
 
-    kind = table.schema.field(name).type
-    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
+    words = pc.utf8_lower(pc.utf8_trim_whitespace(labels.cast(pa.string())))
+    if not set(words.drop_null().unique().to_pylist()) - {""} <= set(VERDICTS):
+        return None
+    names = pa.array(list(VERDICTS))
+    codes = pc.index_in(words, names)
+    return pc.take(pa.array(list(VERDICTS.values()), type=pa.float64()), codes)
 
 
 def _has_scores(table: pa.Table, mapping: Mapping[str, str]) -> bool:

@@ -9,7 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from panopt.errors import SourceError
+from panopt.errors import AskError, SourceError
+from panopt.records.judgment import JUDGE_KINDS, STATUSES
+from panopt.records.scale import Scale
 
 __all__ = ["SCHEMA", "to_table"]
 
@@ -63,22 +65,46 @@ DEFAULTS: dict[str, Any] = {
     "source": "",
 }
 
+#: One value for all rows, rather than a column.
+SINGLE = (str, int, float, bool, np.generic)
+
+#: The names a column may hold.
+ALLOWED: dict[str, tuple[str, ...]] = {"judge_kind": JUDGE_KINDS, "status": STATUSES}
+
+#: Least and largest value of a column, as in :class:`panopt.records.judgment.Judgment`; tables
+#: may count epochs from 0.
+RANGES: dict[str, tuple[float, float | None]] = {
+    "confidence": (0, 1),
+    "order": (0, 1),
+    "repeat": (0, None),
+    "epoch": (0, None),
+    "input_tokens": (0, None),
+    "output_tokens": (0, None),
+    "cost": (0, None),
+    "latency": (0, None),
+}
+
 
 def to_table(columns: Mapping[str, Any], *, source: str = "columns") -> pa.Table:
     """Bring columns (sequences, numpy or Arrow arrays, or one value for all rows) to the schema.
+
+    Dictionaries are brought to the order in which their values appear, so that the same rows
+    give the same table however they were encoded.
 
     Parameters
     ----------
     columns
         By the names of :data:`SCHEMA`; ``item`` and ``judge`` are required. NaN scores count as
-        missing. Without a ``status``, rows that have neither score nor label are ``failed``.
+        missing. Rows that have neither score nor label are ``failed``, unless they abstained;
+        what a judge that abstained or failed may have left as score or label is dropped.
     source
         Named in errors.
 
     Raises
     ------
     SourceError
-        For an unknown or missing column, unequal lengths, or values of the wrong type.
+        For an unknown or missing column, unequal lengths, values of the wrong type, and values
+        :class:`panopt.records.judgment.Judgment` refuses; with the row where there is one.
     """
     unknown = sorted(set(columns) - set(SCHEMA.names))
     if unknown:
@@ -88,31 +114,114 @@ def to_table(columns: Mapping[str, Any], *, source: str = "columns") -> pa.Table
         if columns.get(name) is None:
             raise SourceError(f"column {name!r} is required", source=source)
     n_rows = _length(columns, source)
-    arrays = {
-        field.name: _column(field, columns.get(field.name), n_rows, source) for field in SCHEMA
-    }
-    score = arrays["score"]
-    arrays["score"] = pc.if_else(pc.is_nan(score), pa.scalar(None, pa.float64()), score)
-    if columns.get("status") is None:
-        empty = pc.and_(pc.is_null(arrays["score"]), pc.is_null(arrays["label"]))
-        arrays["status"] = pc.if_else(empty, "failed", "ok").dictionary_encode()
-    table = pa.table([arrays[name] for name in SCHEMA.names], schema=SCHEMA)
+    empty: dict[pa.DataType, pa.ChunkedArray] = {}  # empty columns of a type are one array
+    arrays: dict[str, pa.ChunkedArray] = {}
     for field in SCHEMA:
-        if not field.nullable and table.column(field.name).null_count:
-            row = pc.index(pc.is_null(table.column(field.name)), value=True).as_py()
-            raise SourceError(
-                f"column {field.name!r} is empty; every row needs one",
-                source=source,
-                place=f"row {row + 1}",
-            )
-    return table
+        values = columns.get(field.name)
+        if values is None and field.name not in DEFAULTS:
+            if field.type not in empty:
+                empty[field.type] = pa.chunked_array([pa.nulls(n_rows, field.type)])
+            arrays[field.name] = empty[field.type]
+        else:
+            values = DEFAULTS[field.name] if values is None else values
+            arrays[field.name] = _column(field, values, n_rows, source)
+    for field in SCHEMA:
+        _check_values(field, arrays[field.name], source)
+    _keep_whole(arrays)
+    return pa.table([arrays[name] for name in SCHEMA.names], schema=SCHEMA)
+
+
+def _keep_whole(arrays: dict[str, pa.ChunkedArray]) -> None:
+    """Make status, score and label agree: a verdict where and only where the status is ok."""
+    score = arrays["score"]
+    if pc.any(pc.is_nan(score)).as_py():
+        score = pc.if_else(pc.is_nan(score), pa.scalar(None, pa.float64()), score)
+    label, ok = arrays["label"], _is_value(arrays["status"], "ok")
+    if not pc.all(ok).as_py():
+        score = pc.if_else(ok, score, pa.scalar(None, score.type))
+        label = _masked(label, pc.invert(ok))
+    arrays["score"], arrays["label"] = score, label
+    if score.null_count:
+        empty = pc.and_(ok, pc.and_(pc.is_null(score), pc.is_null(label)))
+        if pc.any(empty).as_py():
+            texts = pc.if_else(empty, "failed", arrays["status"].cast(pa.string()))
+            arrays["status"] = texts.dictionary_encode()
+
+
+def _is_value(array: pa.ChunkedArray, value: str) -> pa.ChunkedArray:
+    """Compare a dictionary column of one dictionary with a value, by its code."""
+    if not len(array):
+        return pa.chunked_array([pa.array([], type=pa.bool_())])
+    code = pc.index(array.chunk(0).dictionary, value).as_py()
+    chunks = [pc.equal(chunk.indices, pa.scalar(code, pa.int32())) for chunk in array.chunks]
+    return pa.chunked_array(chunks)
+
+
+def _masked(array: pa.ChunkedArray, drop: pa.ChunkedArray) -> pa.ChunkedArray:
+    if array.null_count == len(array):
+        return array
+    whole, mask = array.combine_chunks(), drop.combine_chunks()
+    codes = pc.if_else(mask, pa.scalar(None, pa.int32()), whole.indices)
+    return _canonical(pa.DictionaryArray.from_arrays(codes, whole.dictionary))
+
+
+def _check_values(field: pa.Field, array: pa.ChunkedArray, source: str) -> None:
+    """Refuse what :class:`panopt.records.judgment.Judgment` refuses, naming the first row."""
+    if not len(array):
+        return
+    if not field.nullable and array.null_count:
+        row = pc.index(pc.is_null(array), value=True).as_py()
+        raise SourceError(
+            f"column {field.name!r} is empty; every row needs one",
+            source=source,
+            place=f"row {row + 1}",
+        )
+    if field.name in ("item", "judge", "criterion", "scale", *ALLOWED):
+        names = array.chunk(0).dictionary
+        if field.name in ("item", "judge", "criterion"):
+            names = names.filter(pc.equal(names, ""))
+        for name in names.to_pylist():
+            rule = _broken_rule(field.name, name)
+            if rule is not None:
+                _refuse(field, array, _is_value(array, name), rule, source)
+    if field.name in RANGES and array.null_count < len(array):
+        low, high = RANGES[field.name]
+        _refuse(field, array, pc.less(array, low), f"it must be at least {low}", source)
+        if high is not None:
+            _refuse(field, array, pc.greater(array, high), f"it must be at most {high}", source)
+
+
+def _broken_rule(column: str, name: str) -> str | None:
+    """Say which rule a name in a column breaks; None where it breaks none."""
+    if column in ALLOWED:
+        allowed = ALLOWED[column]
+        return None if name in allowed else f"it must be one of {', '.join(allowed)}"
+    if column == "scale":
+        try:
+            Scale.parse(name)
+        except AskError as error:
+            return str(error)
+        return None
+    return None if name else "every row needs a name there"
+
+
+def _refuse(
+    field: pa.Field, array: pa.ChunkedArray, bad: pa.ChunkedArray, rule: str, source: str
+) -> None:
+    row = pc.index(bad, value=True).as_py()
+    if row >= 0:
+        raise SourceError(
+            f"column {field.name!r} has {array[row].as_py()!r}; {rule}",
+            source=source,
+            place=f"row {row + 1}",
+        )
 
 
 def _length(columns: Mapping[str, Any], source: str) -> int:
     lengths = {
         name: len(values)
         for name, values in columns.items()
-        if values is not None and not isinstance(values, str | int | float | bool)
+        if values is not None and not isinstance(values, SINGLE)
     }
     if not lengths:
         return 1
@@ -126,36 +235,57 @@ def _length(columns: Mapping[str, Any], source: str) -> int:
 
 
 def _column(field: pa.Field, values: Any, n_rows: int, source: str) -> pa.ChunkedArray:  # noqa: ANN401 - any column
-    if values is None:
-        values = DEFAULTS.get(field.name)
     try:
-        if values is None or isinstance(values, str | int | float | bool):
+        if isinstance(values, SINGLE):
             return _constant(field, values, n_rows)
         return _converted(field, values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         first = str(error).splitlines()[0]
         raise SourceError(f"column {field.name!r}: {first}", source=source) from error
 
 
 def _constant(field: pa.Field, value: Any, n_rows: int) -> pa.ChunkedArray:  # noqa: ANN401 - any value
+    if isinstance(value, np.generic):
+        value = value.item()
     if pa.types.is_dictionary(field.type):
-        if value is None:
-            return pa.chunked_array([pa.nulls(n_rows, field.type)])
         codes = pa.array(np.zeros(n_rows, dtype=np.int32))
         array = pa.DictionaryArray.from_arrays(codes, pa.array([str(value)]))
         return pa.chunked_array([array])
-    return pa.chunked_array([pa.repeat(pa.scalar(value, field.type), n_rows)])
+    return pa.chunked_array([pa.repeat(pa.scalar(value).cast(field.type), n_rows)])
 
 
 def _converted(field: pa.Field, values: Any) -> pa.ChunkedArray:  # noqa: ANN401 - any column
     if isinstance(values, np.ndarray) and values.dtype.kind in "OUS":
-        values = values.tolist()  # Arrow would import pandas to look at an array of objects
+        values = values.tolist()
     array = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values)
     chunked = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
     if not pa.types.is_dictionary(field.type):
+        if pa.types.is_dictionary(chunked.type):
+            chunked = chunked.cast(chunked.type.value_type)
         return chunked.cast(field.type)
     if not pa.types.is_dictionary(chunked.type):
         chunked = chunked.cast(pa.string()).dictionary_encode()
     elif chunked.type != field.type:
-        chunked = chunked.cast(pa.dictionary(pa.int32(), pa.string()))
-    return chunked.unify_dictionaries()
+        chunked = chunked.cast(field.type)
+    whole = chunked.unify_dictionaries().combine_chunks()
+    return pa.chunked_array([_canonical(whole)], type=field.type)
+
+
+def _canonical(array: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Renumber the values of a dictionary by their first row; drop unused and repeated ones."""
+    names = array.dictionary
+    if names.null_count or len(pc.unique(names)) < len(names):
+        encoded = array.cast(pa.string()).dictionary_encode()
+        return encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+    codes = np.asarray(pc.fill_null(array.indices, -1))
+    first = np.full(len(names) + 1, len(codes), dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]  # the last written, the first row, stays
+    order = np.argsort(first[:-1], kind="stable")
+    used = order[first[order] < len(codes)]
+    if len(used) == len(names) and (used == np.arange(len(names))).all():
+        return array
+    recode = np.full(len(names) + 1, -1, dtype=np.int32)
+    recode[used] = np.arange(len(used), dtype=np.int32)
+    fresh = recode[codes]
+    indices = pa.array(fresh, mask=fresh < 0)
+    return pa.DictionaryArray.from_arrays(indices, names.take(pa.array(used)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -9,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from panopt.errors import AskError
 from panopt.records.judgment import STATUSES
 from panopt.records.scale import Scale
 from panopt.records.study import RESPONSE_KEY, Study
@@ -162,26 +165,31 @@ class Matrix:
 
 
 def build_matrix(study: Study, criterion: str) -> Matrix:
-    """Build the numpy view of the rows of `study`, which are all of one criterion."""
+    """Build the numpy view of the rows of `study`, which are all of one criterion.
+
+    Raises
+    ------
+    AskError
+        For scores without a scale that are not on [0, 1] as they stand: see
+        :func:`panopt.records.settle.settle_scales`.
+    """
     response, ids, names = _responses(study)
     kinds, kind_names = study.codes("judge_kind")
     human = np.isin(kinds, [i for i, kind in enumerate(kind_names) if kind == "human"])
     judge_codes, all_judges = study.codes("judge")
     scale_codes, scale_names = study.codes("scale")
-    scales = [Scale.parse(text) for text in scale_names]
-    low = np.array([scale.low for scale in scales] or [0.0])
-    width = np.array([scale.high - scale.low for scale in scales] or [1.0])
-    score = (study.numbers("score") - low[scale_codes]) / width[scale_codes]
-    label_codes, labels = study.codes("label")
+    scales = [*map(Scale.parse, scale_names), Scale("continuous")]  # the last: none is known
+    label_codes, labels = _present(study, "label")
     status_codes, status_names = study.codes("status")
     to_status = np.array([STATUSES.index(name) for name in status_names] or [0], dtype=np.int8)
     status = to_status[status_codes]
-    score[status != 0] = np.nan
+    score = _normalised(study, scales, scale_codes, status)
+    confidence = study.numbers("confidence")
 
-    def votes_of(mask: NDArray[np.bool_]) -> tuple[Votes, tuple[str, ...], list[int]]:
+    def votes_of(mask: NDArray[np.bool_]) -> tuple[Votes, tuple[str, ...]]:
         rows = np.flatnonzero(mask)
         present = np.unique(judge_codes[rows])
-        order = sorted(present.tolist(), key=lambda code: all_judges[code])
+        order = sorted(present.tolist(), key=all_judges.__getitem__)
         recode = np.full(len(all_judges) + 1, -1, dtype=np.int32)
         recode[order] = np.arange(len(order), dtype=np.int32)
         judge = recode[judge_codes[rows]]
@@ -193,25 +201,25 @@ def build_matrix(study: Study, criterion: str) -> Matrix:
             score=score[rows],
             label=label_codes[rows],
             status=status[rows],
-            confidence=study.numbers("confidence")[rows],
+            confidence=confidence[rows],
         )
-        return votes, tuple(all_judges[code] for code in order), order
+        return votes, tuple(all_judges[code] for code in order)
 
-    votes, judges, order = votes_of(~human)
-    human_votes, humans, _ = votes_of(human)
-    first = dict(zip(*np.unique(judge_codes, return_index=True), strict=True))
-    judge_scales = []
-    for code in order:
-        own = scale_codes[(judge_codes == code) & ~human & (scale_codes >= 0)]
-        judge_scales.append(scales[int(own[0])] if own.size else Scale("continuous"))
+    votes, judges = votes_of(~human)
+    human_votes, humans = votes_of(human)
+    first_row = _first_rows(votes.judge, len(judges), np.ones(len(votes.row), dtype=np.bool_))
+    first_scaled = _first_rows(votes.judge, len(judges), scale_codes[votes.row] >= 0)
+    judge_scales = tuple(
+        scales[scale_codes[votes.row[row]]] if row >= 0 else scales[-1] for row in first_scaled
+    )
     return Matrix(
         criterion=criterion,
         scale=_common_scale(judge_scales),
         judges=judges,
-        judge_scales=tuple(judge_scales),
-        judge_kinds=tuple(kind_names[kinds[first[code]]] for code in order),
+        judge_scales=judge_scales,
+        judge_kinds=tuple(kind_names[kinds[votes.row[row]]] for row in first_row),
         humans=humans,
-        labels=tuple(labels),
+        labels=labels,
         votes=votes,
         human_votes=human_votes,
         response_ids=ids,
@@ -219,39 +227,80 @@ def build_matrix(study: Study, criterion: str) -> Matrix:
     )
 
 
+def _normalised(
+    study: Study, scales: Sequence[Scale], codes: Codes, status: NDArray[np.int8]
+) -> Floats:
+    """Bring scores to [0, 1], each on its own scale; NaN where there is no decisive vote."""
+    raw = np.where(status == 0, study.numbers("score"), np.nan)
+    loose = (codes < 0) & ((raw < 0) | (raw > 1))
+    if loose.any():
+        row = int(np.flatnonzero(loose)[0])
+        raise AskError(
+            f"score {raw[row]:g} of judge {study.table['judge'][row].as_py()!r} has no scale and "
+            "is not on [0, 1]; declare a scale, or let settle_scales infer one"
+        )
+    low = np.array([scale.low for scale in scales])
+    width = np.array([scale.high - scale.low for scale in scales])
+    raw -= low[codes]
+    raw /= width[codes]
+    return raw
+
+
 def _responses(study: Study) -> tuple[Codes, dict[str, Codes], dict[str, tuple[str, ...]]]:
     """Give each row its response, and each response its ids, in the order of those ids."""
     response = study.group(RESPONSE_KEY)
     n = int(response.max(initial=-1)) + 1
-    first = np.zeros(n, dtype=np.int64)
-    first[response[::-1]] = np.arange(len(response))[::-1]
+    first = _first_rows(response, n, np.ones(len(response), dtype=np.bool_))
     ids: dict[str, Codes] = {"epoch": study.numbers("epoch").astype(np.int32)[first]}
     names: dict[str, tuple[str, ...]] = {}
     for column in ("run", "system", "item", "family", "cluster"):
-        codes, known = study.codes(column)
-        names[column] = tuple(known)
+        codes, names[column] = _present(study, column)
         ids[column] = codes[first]
         if column in ("family", "cluster"):  # one row that tells is enough
             ids[column][response[codes >= 0]] = codes[codes >= 0]
     return response.astype(np.int32), ids, names
 
 
+def _present(study: Study, column: str) -> tuple[Codes, tuple[str, ...]]:
+    """Give codes and names of a dictionary column, of those names alone that occur in it."""
+    codes, known = study.codes(column)
+    used = np.unique(codes[codes >= 0])
+    if len(used) == len(known):
+        return codes, tuple(known)
+    recode = np.full(len(known) + 1, -1, dtype=np.int32)
+    recode[used] = np.arange(len(used), dtype=np.int32)
+    return recode[codes], tuple(known[code] for code in used.tolist())
+
+
+def _first_rows(group: NDArray[np.integer], n: int, counts: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Find the first row of each group among the rows that count; -1 where there is none."""
+    rows = np.flatnonzero(counts)[::-1]
+    first = np.full(n, -1, dtype=np.int64)
+    first[group[rows]] = rows  # written from the last to the first: the first stays
+    return first
+
+
 def _ranks(response: Codes, judge: Codes) -> Codes:
     """Rank the draws of each judge on each response from 0, in the order of the rows."""
-    key = response.astype(np.int64) * (int(judge.max(initial=0)) + 1) + judge
+    if not len(response):
+        return np.zeros(0, dtype=np.int32)
+    width = int(judge.max()) + 1
+    key = response.astype(np.int64) * width + judge
+    if int(key.max()) < 8 * len(key) and int(np.bincount(key).max()) == 1:
+        return np.zeros(len(key), dtype=np.int32)
     order = np.argsort(key, kind="stable")
     grouped = key[order]
-    starts = np.flatnonzero(np.r_[True, grouped[1:] != grouped[:-1]]) if len(key) else key
+    starts = np.flatnonzero(np.r_[True, grouped[1:] != grouped[:-1]])
     sizes = np.diff(np.r_[starts, len(key)])
     ranks = np.empty(len(key), dtype=np.int32)
     ranks[order] = (np.arange(len(key)) - np.repeat(starts, sizes)).astype(np.int32)
     return ranks
 
 
-def _common_scale(scales: list[Scale]) -> Scale:
+def _common_scale(scales: Sequence[Scale]) -> Scale:
     if not scales:
         return Scale("continuous")
-    counts = {scale: scales.count(scale) for scale in scales}
+    counts = Counter(scales)
     return max(counts, key=lambda scale: (counts[scale], str(scale)))
 
 

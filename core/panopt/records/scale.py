@@ -29,6 +29,16 @@ COMMON_RANGES: tuple[tuple[float, float], ...] = (
 #: More distinct whole numbers than this read as a continuous scale.
 MOST_LEVELS = 21
 
+#: More levels than this are a continuous scale by any other name.
+MOST_ORDINAL_LEVELS = 1001
+
+#: Kinds whose range follows from the kind.
+FIXED_KINDS: tuple[ScaleKind, ...] = ("binary", "nominal", "pairwise")
+
+
+#: Scores this close to a level are on it.
+ROUNDING = 1e-9
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -53,12 +63,21 @@ class Scale:
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse a range that is empty or not finite."""
+        """Refuse a range that is empty, not finite, or not the one its kind has."""
         if self.kind not in get_args(ScaleKind):
             kinds = ", ".join(get_args(ScaleKind))
             raise AskError(f"scale kind {self.kind!r} is unknown; it must be one of {kinds}")
+        text = f"scale {self.kind}:{_shortest(self.low)}:{_shortest(self.high)}"
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
-            raise AskError(f"scale {self.kind}:{self.low:g}:{self.high:g}: low must be below high")
+            raise AskError(f"{text}: both ends must be finite, low below high")
+        if self.kind in FIXED_KINDS and (self.low, self.high) != (0.0, 1.0):
+            raise AskError(f"{text}: {self.kind} takes no range")
+        width = self.high - self.low
+        if self.kind == "ordinal" and (width != round(width) or width >= MOST_ORDINAL_LEVELS):
+            raise AskError(
+                f"{text}: an ordinal scale has whole steps from low to high, at most "
+                f"{MOST_ORDINAL_LEVELS} levels; declare it continuous"
+            )
 
     @classmethod
     def parse(cls, text: str) -> Scale:
@@ -74,9 +93,9 @@ class Scale:
 
     def __str__(self) -> str:
         """Give the text form, which :meth:`parse` reads back."""
-        if self.kind in ("binary", "nominal", "pairwise"):
+        if self.kind in FIXED_KINDS:
             return self.kind
-        return f"{self.kind}:{self.low:g}:{self.high:g}"
+        return f"{self.kind}:{_shortest(self.low)}:{_shortest(self.high)}"
 
     @property
     def levels(self) -> NDArray[np.float64] | None:
@@ -98,13 +117,19 @@ class Scale:
         return np.asarray(value, dtype=np.float64) * (self.high - self.low) + self.low
 
     def off(self, score: ArrayLike) -> NDArray[np.bool_]:
-        """Tell which scores the scale does not allow (NaN, a missing score, is allowed)."""
+        """Tell which scores the scale does not allow (NaN, a missing score, is allowed).
+
+        A score is off where it is outside the range, or between the levels of a scale that has
+        levels.
+        """
         x = np.asarray(score, dtype=np.float64)
         if self.kind == "nominal":
             return np.zeros(x.shape, dtype=np.bool_)
-        bad = (x < self.low) | (x > self.high) | np.isinf(x)
-        if self.kind == "binary":
-            bad |= (x != 0.0) & (x != 1.0) & ~np.isnan(x)
+        bad = (x < self.low) | (x > self.high)
+        if self.kind in ("binary", "ordinal", "pairwise"):
+            steps = 2 * x if self.kind == "pairwise" else x - self.low
+            with np.errstate(invalid="ignore"):  # infinities are off already, NaN is never above
+                bad |= np.abs(steps - np.round(steps)) > ROUNDING
         return np.asarray(bad)
 
 
@@ -146,7 +171,7 @@ def infer_scales(scores: Sequence[NDArray[np.float64]]) -> list[Scale]:
     between 0 and 1 nor 0 itself, and on [0, 1] when it did.
     """
     alone = [infer_scale(x) for x in scores]
-    inside = [0.0 <= scale.low and scale.high <= 1.0 for scale in alone]
+    inside = [scale.low >= 0.0 and scale.high <= 1.0 for scale in alone]
     wide = [x for x, small in zip(scores, inside, strict=True) if not small]
     if not wide:
         mixed = any(scale.kind == "continuous" for scale in alone)
@@ -159,3 +184,8 @@ def infer_scales(scores: Sequence[NDArray[np.float64]]) -> list[Scale]:
         takes_wide = fits and (not small or finite.min() >= 1.0)
         found.append(panel if takes_wide else scale)
     return found
+
+
+def _shortest(number: float) -> str:
+    """Write a number in the fewest digits that read back as the same number."""
+    return repr(float(number)).removesuffix(".0")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -56,12 +57,17 @@ def drop_copies(study: Study) -> tuple[Study, tuple[str, ...]]:
 def settle_scales(
     study: Study, declared: Mapping[str, Scale], *, off_scale: str = "error"
 ) -> tuple[Study, tuple[str, ...]]:
-    """Give every scored judgment a scale, and hold scores to the scales that were declared.
+    """Give every judgment a scale, and hold scores to the scales that were declared.
+
+    Scores that no one declared a scale for get one by judge and criterion: the one of the panel
+    that fits, else the first common range that holds them. Judgments without a score or label
+    take the scale of their judge, else the panel's.
 
     Parameters
     ----------
     declared
-        Scale by judge name; ``*`` is for all others. They win over what a source says.
+        Scale by judge name; ``*`` is for all others. They win over what a source says. Human
+        scores between the levels of ``*`` (a mean of ratings) are read as continuous.
     off_scale
         ``error`` refuses a score off a declared scale; ``fail`` makes it a failed vote.
 
@@ -75,137 +81,178 @@ def settle_scales(
     SourceError
         For a score off its declared scale, naming source, item, judge, value and rule.
     """
-    score = study.numbers("score")
-    judge, judges = study.codes("judge")
-    criterion, criteria = study.codes("criterion")
-    scale, texts = study.codes("scale")
-    kinds, kind_names = study.codes("judge_kind")
-    human = np.isin(kinds, [i for i, name in enumerate(kind_names) if name == "human"])
-    group = criterion.astype(np.int64) * len(judges) + judge
-    known: list[str] = list(texts)
-    settled = scale.copy()
+    if not len(study):
+        return study, ()
+    columns = _Columns(study)
+    columns.declare(declared)
+    n_declared = len(columns.known)
     notes: list[str] = []
-    for name, wanted in declared.items():
-        chosen = (judge == judges.index(name)) if name in judges else None
-        if name == "*":
-            others = [judges.index(other) for other in declared if other in judges]
-            chosen = ~np.isin(judge, others)
-        if chosen is None:
-            raise SourceError(
-                f"a scale is declared for judge {name!r}, who judged nothing; "
-                f"judges: {', '.join(judges[:10])}",
-                source="--scale",
-            )
-        settled[chosen] = _index(known, str(wanted))
-    order = np.argsort(group, kind="stable")
-    bounds = np.flatnonzero(np.r_[True, np.diff(group[order]) != 0, True])
+    key = (columns.criterion.astype(np.int64) * len(columns.judges) + columns.judge) * 2
+    key += columns.human
+    order = np.argsort(key, kind="stable")
+    bounds = np.flatnonzero(np.r_[True, np.diff(key[order]) != 0, True])
     blocks = [order[a:b] for a, b in pairwise(bounds)]
-    for code, name in enumerate(criteria):
-        mine = [rows for rows in blocks if criterion[rows[0]] == code]
-        _settle_criterion(name, mine, score, settled, human, judge, judges, known, notes)
-    off = _off(score, settled, known)
+    for code, name in enumerate(columns.criteria):
+        mine = [rows for rows in blocks if columns.criterion[rows[0]] == code]
+        notes += _settle_criterion(name, mine, columns)
+    off = columns.off(n_declared)
     if not off.any():
-        return study.with_column("scale", _dictionary(settled, known)), tuple(notes)
-    return _mend_off(study, score, settled, known, off, off_scale, notes)
+        return study.with_column("scale", _dictionary(columns.scale, columns.known)), tuple(notes)
+    return _mend_off(study, columns, off, off_scale, notes)
 
 
-def _settle_criterion(  # noqa: PLR0913, PLR0917 - columns of one table
-    criterion: str,
-    blocks: list[NDArray[np.int64]],
-    score: NDArray[np.float64],
-    settled: NDArray[np.int32],
-    human: NDArray[np.bool_],
-    judge: NDArray[np.int32],
-    judges: list[str],
-    known: list[str],
-    notes: list[str],
-) -> None:
-    """Infer the scales of the judges of one criterion that have none yet, humans after judges."""
-    found: list[Scale] = [
-        Scale.parse(known[settled[rows[0]]]) for rows in blocks if settled[rows[0]] >= 0
-    ]
+class _Columns:
+    """The columns of a study that settling looks at, and the scales it has settled so far."""
+
+    def __init__(self, study: Study) -> None:
+        self.score = study.numbers("score")
+        self.judge, self.judges = study.codes("judge")
+        self.criterion, self.criteria = study.codes("criterion")
+        self.labelled = study.codes("label")[0] >= 0
+        kinds, kind_names = study.codes("judge_kind")
+        self.human = np.isin(kinds, [i for i, name in enumerate(kind_names) if name == "human"])
+        scale, texts = study.codes("scale")
+        self.scale = scale.copy()
+        self.known: dict[str, int] = {text: code for code, text in enumerate(texts)}
+
+    def code(self, scale: Scale) -> int:
+        """Give the code of a scale, a new one where it is new."""
+        return self.known.setdefault(str(scale), len(self.known))
+
+    def scale_of(self, row: int) -> Scale:
+        return Scale.parse(list(self.known)[self.scale[row]])
+
+    def declare(self, declared: Mapping[str, Scale]) -> None:
+        """Settle the scales the user declares."""
+        named = {self.judges.index(name) for name in declared if name in self.judges}
+        for name, wanted in declared.items():
+            if name == "*":
+                chosen = ~np.isin(self.judge, list(named))
+            elif name in self.judges:
+                chosen = self.judge == self.judges.index(name)
+            else:
+                raise SourceError(
+                    f"a scale is declared for judge {name!r}, who judged nothing; "
+                    f"judges: {', '.join(sorted(self.judges)[:10])}",
+                    source="--scale",
+                )
+            self.scale[chosen] = self.code(wanted)
+            if name == "*":
+                between = wanted.off(self.score) & (self.score >= wanted.low)
+                between &= self.human & chosen & (self.score <= wanted.high)
+                people = np.unique(self.judge[between])
+                soft = chosen & self.human & np.isin(self.judge, people)
+                self.scale[soft] = self.code(Scale("continuous", wanted.low, wanted.high))
+
+    def off(self, n_declared: int) -> NDArray[np.bool_]:
+        """Tell which scores are off a declared scale; those inferred fit all finite scores."""
+        off = np.isinf(self.score)
+        for text, code in list(self.known.items())[:n_declared]:
+            rows = np.flatnonzero(self.scale == code)
+            off[rows] |= Scale.parse(text).off(self.score[rows])
+        return off
+
+
+def _settle_criterion(
+    criterion: str, blocks: Sequence[NDArray[np.int64]], columns: _Columns
+) -> list[str]:
+    """Settle the judges of one criterion that have no scale yet, humans after judges."""
+    notes: list[str] = []
+    scored = [rows[~np.isnan(columns.score[rows])] for rows in blocks]
+    found = Counter(
+        columns.scale_of(rows[0]) for rows in scored if len(rows) and columns.scale[rows[0]] >= 0
+    )
     for people in (False, True):
-        open_ = [rows for rows in blocks if settled[rows[0]] < 0 and bool(human[rows[0]]) is people]
-        if not open_:
+        open_ = [rows[columns.scale[rows] < 0] for rows in scored]
+        open_ = [rows for rows in open_ if len(rows) and bool(columns.human[rows[0]]) is people]
+        scales = infer_scales([columns.score[rows] for rows in open_])
+        judges_on: dict[Scale, list[str]] = {}
+        for rows, inferred in zip(open_, scales, strict=True):
+            taken = _fitting(found, columns.score[rows]) if people or found else None
+            scale = taken or inferred
+            columns.scale[rows] = columns.code(scale)
+            judges_on.setdefault(scale, []).append(columns.judges[columns.judge[rows[0]]])
+        for scale, names in sorted(judges_on.items(), key=lambda pair: str(pair[0])):
+            found[scale] += len(names)
+            who = ", ".join(sorted(names)[:5]) + (" ..." if len(names) > 5 else "")
+            notes.append(f"{criterion}: scale {scale} inferred for {who}")
+    panel = _commonest(found) if found else Scale("continuous")
+    for rows in blocks:
+        bare = columns.scale[rows] < 0
+        if not bare.any():
             continue
-        scales = infer_scales([score[rows] for rows in open_])
-        for i, rows in enumerate(open_):
-            values = score[rows][~np.isnan(score[rows])]
-            if not values.size:
-                continue
-            if people or found:
-                fitting = [s for s in found if not s.off(values).any() and s.kind != "nominal"]
-                wider = [s for s in found if s.low <= values.min() and values.max() <= s.high]
-                if fitting or wider:
-                    best = max(fitting or wider, key=(fitting or wider).count)
-                    if not fitting:  # e.g. a mean of whole votes: same range, between the levels
-                        best = Scale("continuous", best.low, best.high)
-                    scales[i] = best
-            settled[rows] = _index(known, str(scales[i]))
-        new = [s for s, rows in zip(scales, open_, strict=True) if not np.isnan(score[rows]).all()]
-        found += new
-        for text in sorted({str(s) for s in new}):
-            who = sorted(
-                judges[judge[rows[0]]]
-                for s, rows in zip(scales, open_, strict=True)
-                if str(s) == text and not np.isnan(score[rows]).all()
-            )
-            names = ", ".join(who[:5]) + (" ..." if len(who) > 5 else "")
-            notes.append(f"{criterion}: scale {text} inferred for {names}")
-    labelled = [rows for rows in blocks if settled[rows[0]] < 0]
-    for rows in labelled:
-        settled[rows] = _index(known, "nominal")
+        labels = bare & columns.labelled[rows]
+        columns.scale[rows[labels]] = columns.code(Scale("nominal"))
+        own = rows[columns.scale[rows] >= 0]
+        rest = columns.scale_of(own[0]) if len(own) else panel
+        columns.scale[rows[bare & ~labels]] = columns.code(rest)
+    return notes
 
 
-def _off(
-    score: NDArray[np.float64], scale: NDArray[np.int32], known: list[str]
-) -> NDArray[np.bool_]:
-    off = np.zeros(len(score), dtype=np.bool_)
-    for code, text in enumerate(known):
-        rows = scale == code
-        off[rows] = Scale.parse(text).off(score[rows])
-    return off
+def _fitting(found: Counter[Scale], values: NDArray[np.float64]) -> Scale | None:
+    """Give the commonest scale of the panel that holds all the values, None where none does.
+
+    Values between the levels, such as means of whole ratings, take its range without the levels.
+    """
+    ranked = Counter({s: n for s, n in found.items() if s.kind != "nominal"})
+    fitting = Counter({s: n for s, n in ranked.items() if not s.off(values).any()})
+    if fitting:
+        return _commonest(fitting)
+    wider = {s: n for s, n in ranked.items() if s.low <= values.min() and values.max() <= s.high}
+    if not wider:
+        return None
+    best = _commonest(Counter(wider))
+    return Scale("continuous", best.low, best.high)
 
 
-def _mend_off(  # noqa: PLR0913, PLR0917 - columns of one table
+def _commonest(found: Counter[Scale]) -> Scale:
+    return max(found, key=lambda scale: (found[scale], str(scale)))
+
+
+def _mend_off(
     study: Study,
-    score: NDArray[np.float64],
-    scale: NDArray[np.int32],
-    known: list[str],
+    columns: _Columns,
     off: NDArray[np.bool_],
     off_scale: str,
-    notes: list[str],
+    notes: Sequence[str],
 ) -> tuple[Study, tuple[str, ...]]:
-    row = int(np.flatnonzero(off)[0])
-    first = {name: study.table[name][row].as_py() for name in ("source", "item", "judge", "epoch")}
-    text = known[scale[row]]
+    """Refuse the scores off their scale, or make them failed votes."""
+    rows = np.flatnonzero(off)
+    row, score = int(rows[0]), columns.score
     if off_scale == "error":
+        first = {name: study.table[name][row].as_py() for name in ("source", "item", "judge")}
         raise SourceError(
-            f"score {score[row]:g} is off the scale {text} ({int(off.sum())} such scores); "
-            "declare the right one with --scale, or count them as failed with --off-scale fail",
+            f"score {score[row]:g} is off the scale {columns.scale_of(row)} ({len(rows)} such "
+            "scores); declare the right one with --scale, or count them as failed with "
+            "--off-scale fail",
             source=first["source"] or "study",
             place=f"item {first['item']!r}, judge {first['judge']!r}",
         )
+    values, which = np.unique(score[off], return_inverse=True)
+    errors, error_names = study.codes("error")
+    reasons = [f"score {value:g} is off the scale" for value in values]
+    errors = errors.copy()
+    errors[off] = which.astype(np.int32) + len(error_names)
+    statuses, status_names = study.codes("status")
+    statuses = np.where(off, len(status_names), statuses).astype(np.int32)
+    labels, label_names = study.codes("label")
+    labels = np.where(off, -1, labels).astype(np.int32)
     failed = pa.array(np.where(off, np.nan, score), from_pandas=True)
-    statuses = np.array(study.table["status"].to_pylist(), dtype=object)
-    errors = np.array(study.table["error"].to_pylist(), dtype=object)
-    statuses[off] = "failed"
-    errors[off] = [f"score {value:g} is off the scale" for value in score[off]]
-    notes.append(f"{int(off.sum())} scores off their scale count as failed votes")
-    mended = study.with_column("scale", _dictionary(scale, known)).with_column("score", failed)
-    mended = mended.with_column("status", pa.array(statuses.tolist()).dictionary_encode())
-    mended = mended.with_column(
-        "error", pa.array(errors.tolist(), type=pa.string()).dictionary_encode()
+    mended = (
+        study.with_column("scale", _dictionary(columns.scale, columns.known))
+        .with_column("score", failed)
+        .with_column("label", _dictionary(labels, label_names))
+        .with_column("status", _encoded(statuses, [*status_names, "failed"]))
+        .with_column("error", _encoded(errors, [*error_names, *reasons]))
     )
-    return mended, tuple(notes)
+    return mended, (*notes, f"{len(rows)} scores off their scale count as failed votes")
 
 
-def _index(known: list[str], text: str) -> int:
-    if text not in known:
-        known.append(text)
-    return known.index(text)
-
-
-def _dictionary(codes: NDArray[np.int32], names: list[str]) -> pa.DictionaryArray:
+def _dictionary(codes: NDArray[np.int32], names: Iterable[str]) -> pa.DictionaryArray:
     mask = pa.array(codes, mask=codes < 0, type=pa.int32())
-    return pa.DictionaryArray.from_arrays(mask, pa.array(names, type=pa.string()))
+    return pa.DictionaryArray.from_arrays(mask, pa.array(list(names), type=pa.string()))
+
+
+def _encoded(codes: NDArray[np.int32], names: Iterable[str]) -> pa.DictionaryArray:
+    """As :func:`_dictionary`, of names that may repeat."""
+    return _dictionary(codes, names).cast(pa.string()).dictionary_encode()

@@ -46,7 +46,8 @@ class Study:
 
     def __post_init__(self) -> None:
         """Refuse a table of another schema."""
-        if self.table.schema.names != SCHEMA.names:
+        schema = self.table.schema
+        if (schema.names, schema.types) != (SCHEMA.names, SCHEMA.types):
             raise TypeError("a study's table has the columns of panopt.records.columns.SCHEMA")
 
     def __len__(self) -> int:
@@ -92,18 +93,23 @@ class Study:
     @property
     def criteria(self) -> tuple[str, ...]:
         """Names of what was judged by other than humans (all, where only humans judged)."""
-        llm = self.where("judge_kind", ("llm", "program"))
-        return tuple(sorted(pc.unique((llm if len(llm) else self).table["criterion"]).to_pylist()))
+        criterion, names = self.codes("criterion")
+        kinds, kind_names = self.codes("judge_kind")
+        human = np.isin(kinds, [i for i, name in enumerate(kind_names) if name == "human"])
+        used = np.unique(criterion if human.all() else criterion[~human])
+        return tuple(sorted(names[code] for code in used.tolist()))
 
     def where(self, column: str, values: str | Iterable[str]) -> Study:
         """Keep the rows whose `column` is one of `values`."""
-        wanted = [values] if isinstance(values, str) else list(values)
+        wanted = {values} if isinstance(values, str) else set(values)
         codes, names = self.codes(column)
         keep = np.isin(codes, [i for i, name in enumerate(names) if name in wanted])
         return self.filter(keep)
 
     def filter(self, keep: NDArray[np.bool_]) -> Study:
         """Keep the rows marked True."""
+        if keep.all():
+            return self
         return Study(self.table.filter(pa.array(keep)), self.sources)
 
     def codes(self, column: str) -> tuple[NDArray[np.int32], list[str]]:
@@ -126,16 +132,22 @@ class Study:
     def group(self, columns: Sequence[str]) -> NDArray[np.int64]:
         """Give each row the number of its combination of values in some columns."""
         key = np.zeros(len(self), dtype=np.int64)
+        if not len(self):
+            return key
         for column in columns:
             if pa.types.is_dictionary(SCHEMA.field(column).type):
-                codes = self.codes(column)[0].astype(np.int64) + 1
+                codes = self.codes(column)[0].astype(np.int64)
             else:
-                codes = np.nan_to_num(self.numbers(column), nan=-1).astype(np.int64) + 1
-            width = int(codes.max(initial=0)) + 1
-            if int(key.max(initial=0)) > 2**62 // width:
-                key = np.unique(key, return_inverse=True)[1].astype(np.int64)
+                numbers = self.numbers(column)
+                least = np.fmin.reduce(numbers)
+                missing = -1.0 if np.isnan(least) else least - 1
+                codes = np.where(np.isnan(numbers), missing, numbers).astype(np.int64)
+            codes -= codes.min()
+            width = int(codes.max()) + 1
+            if int(key.max()) > 2**62 // width:
+                key = _numbered(key)
             key = key * width + codes
-        return np.unique(key, return_inverse=True)[1].astype(np.int64)
+        return _numbered(key)
 
     def with_column(self, column: str, values: Any) -> Study:  # noqa: ANN401 - any column
         """Replace one column."""
@@ -161,16 +173,25 @@ class Study:
 
     @property
     def digest(self) -> str:
-        """Hash of all judgments: the same records give the same digest."""
-        hasher = hashlib.sha256()
+        """Hash of all judgments but for their files and rationales: same rows, same digest.
+
+        However the columns are cut into chunks, or their names numbered.
+        """
+        hasher = hashlib.sha256(str(len(self)).encode())
         for field in SCHEMA:
             if field.name in ("source", "rationale"):
                 continue
             hasher.update(field.name.encode())
             if pa.types.is_dictionary(field.type):
                 codes, names = self.codes(field.name)
-                hasher.update("\x00".join(map(str, names)).encode())
-                hasher.update(codes.tobytes())
+                used = np.unique(codes[codes >= 0])
+                ranked = sorted(used.tolist(), key=names.__getitem__)
+                recode = np.full(len(names) + 1, -1, dtype=np.int32)
+                recode[ranked] = np.arange(len(ranked), dtype=np.int32)
+                hasher.update(
+                    "".join(f"{len(n)}:{n}" for n in map(names.__getitem__, ranked)).encode()
+                )
+                hasher.update(recode[codes].tobytes())
             elif pa.types.is_list(field.type):
                 flat = self.table[field.name].combine_chunks()
                 hasher.update(np.asarray(pc.list_value_length(flat).fill_null(-1)).tobytes())
@@ -178,6 +199,18 @@ class Study:
             else:
                 hasher.update(self.numbers(field.name).tobytes())
         return hasher.hexdigest()
+
+
+def _numbered(key: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Renumber the distinct values of a key from 0, in their order."""
+    width = int(key.max()) + 1
+    if width > 8 * len(key):  # too wide for a table of all possible values
+        return np.unique(key, return_inverse=True)[1].astype(np.int64)
+    present = np.zeros(width, dtype=np.bool_)
+    present[key] = True
+    rank: NDArray[np.int64] = np.cumsum(present, dtype=np.int64)
+    rank -= 1
+    return rank[key]
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

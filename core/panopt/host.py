@@ -6,8 +6,8 @@ points of the group ``panopt``; they are asked in the order of their names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
 from types import ModuleType
@@ -105,12 +105,19 @@ class Host:
         SourceError
             When the file is broken or no shim knows it.
         """
+        failures: list[PluginError] = []
         for name in self._having("panopt_read"):
-            study = self._call(
-                name, "panopt_read", Study, source=source, reading=reading, progress=progress
-            )
+            try:
+                study = self._call(
+                    name, "panopt_read", Study, source=source, reading=reading, progress=progress
+                )
+            except PluginError as error:
+                failures.append(error)
+                continue
             if study is not None:
-                return study
+                return _with_warnings(study, failures)
+        if failures:
+            raise failures[0]
         if not source.head:
             raise SourceError(
                 "the file is empty; a log has at least a header", source=source.location
@@ -312,6 +319,15 @@ class Host:
                 continue
             if part is not None:
                 yield name, part
+
+
+def _with_warnings(study: Study, failures: Sequence[PluginError]) -> Study:
+    """Tell of the shims that failed on a file another one could read."""
+    if not failures or not study.sources:
+        return study
+    first = study.sources[0]
+    warned = replace(first, warnings=(*first.warnings, *(str(error) for error in failures)))
+    return Study(study.table, (warned, *study.sources[1:]))
 
 
 def _installed() -> list[_Found]:

@@ -18,7 +18,7 @@ import pluggy
 
 from panopt import spec
 from panopt.errors import PanoptError, PluginError, SourceError
-from panopt.findings import Findings
+from panopt.findings import Finding, Findings
 from panopt.records.ask import Ask, Reading
 from panopt.records.consensus import Consensus
 from panopt.records.decisions import Decisions
@@ -71,6 +71,8 @@ class Host:
         self._manager = pluggy.PluginManager(spec.PROJECT)
         self._manager.add_hookspecs(spec)
         self._infos: dict[str, PluginInfo] = {}
+        self._suffixes: set[str] = set()
+        self._methods: dict[str, str] = {}
         for found in _installed():
             self._load(found)
 
@@ -90,34 +92,37 @@ class Host:
 
     def suffixes(self) -> tuple[str, ...]:
         """File endings that shims read."""
-        found: set[str] = set()
-        for name in self._having("panopt_suffixes"):
-            found.update(self._call(name, "panopt_suffixes", tuple) or ())
-        return tuple(sorted(found))
+        return tuple(sorted(self._suffixes))
 
     def read(
         self, source: SourceFile, reading: Reading, progress: Callable[[float], None]
     ) -> Study:
         """Read one file with the first shim whose kind it is.
 
+        A shim that breaks down over a file that another one reads is a warning of its source.
+
         Raises
         ------
         SourceError
             When the file is broken or no shim knows it.
+        PluginError
+            When a shim broke down and no other reads the file.
         """
-        failures: list[PluginError] = []
+        troubles: list[PluginError] = []
         for name in self._having("panopt_read"):
             try:
                 study = self._call(
                     name, "panopt_read", Study, source=source, reading=reading, progress=progress
                 )
+                if study is not None:
+                    return _with_warnings(study, troubles, plugin=name)
             except PluginError as error:
-                failures.append(error)
-                continue
-            if study is not None:
-                return _with_warnings(study, failures)
-        if failures:
-            raise failures[0]
+                troubles.append(error)
+            except SourceError:
+                if not troubles:
+                    raise
+        if troubles:
+            raise troubles[0]
         if not source.head:
             raise SourceError(
                 "the file is empty; a log has at least a header", source=source.location
@@ -129,17 +134,7 @@ class Host:
 
     def methods(self) -> dict[str, str]:
         """List the aggregation methods on offer, each with the plugin that has it."""
-        found: dict[str, str] = {}
-        for name in self._having("panopt_methods"):
-            for method in self._call(name, "panopt_methods", tuple) or ():
-                if method in found:
-                    raise PluginError(
-                        f"method {method!r} is already that of plugin {found[method]!r}",
-                        plugin=name,
-                        hook="panopt_methods",
-                    )
-                found[method] = name
-        return found
+        return dict(self._methods)
 
     def aggregate(  # noqa: PLR0913 - the hook's arguments
         self,
@@ -188,8 +183,9 @@ class Host:
             "panopt_analyze", Findings, problems, study, matrix, consensus, ask, rng
         ):
             try:
+                _check_findings(part, matrix.n_responses)
                 parts = [Findings.merge([*parts, part])]
-            except ValueError as error:
+            except (TypeError, ValueError) as error:
                 problems.append(Problem(name, "panopt_analyze", str(error), matrix.criterion))
         return (parts[0] if parts else Findings()), tuple(problems)
 
@@ -204,15 +200,18 @@ class Host:
     ) -> tuple[Decisions | None, tuple[Problem, ...]]:
         """Take the first decision that a plugin gives; deciders that raise are problems."""
         problems: list[Problem] = []
-        for _, decisions in self._each(
+        for name, decisions in self._each(
             "panopt_decide", Decisions, problems, study, matrix, consensus, ask, rng
         ):
-            return decisions, tuple(problems)
+            if len(decisions) == matrix.n_responses:
+                return decisions, tuple(problems)
+            text = f"decided on {len(decisions)} of {matrix.n_responses} responses"
+            problems.append(Problem(name, "panopt_decide", text, matrix.criterion))
         return None, tuple(problems)
 
     def write(self, report: Report, source: Source, target: Path) -> Path | None:
-        """Let the shim that read `source` write its annotated copy; None where none does."""
-        for name in self._having("panopt_write"):
+        """Let the shim that read `source`, else the others, write a copy; None where none does."""
+        for name in sorted(self._having("panopt_write"), key=lambda name: name != source.format):
             written = self._call(
                 name, "panopt_write", Path, report=report, source=source, target=target
             )
@@ -229,29 +228,50 @@ class Host:
                 f"{earlier.version} and {found.provider}; uninstall one",
                 plugin=entry.name,
             )
-        info = PluginInfo(entry.name, entry.value, distribution.name, distribution.version, (), "")
+        about, error = "", None
+        hooks: tuple[str, ...] = ()
         try:
             module = entry.load()
             self._manager.register(module, entry.name)
             hooks = self._hooks(module, entry.name)
-            about = (module.__doc__ or "").strip().splitlines()
-            info = PluginInfo(
-                info.name,
-                info.module,
-                info.distribution,
-                info.version,
-                hooks,
-                about[0] if about else "",
-            )
-        except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything
-            self._manager.unregister(name=entry.name) if self._manager.has_plugin(
-                entry.name
-            ) else None
-            message = " ".join(str(error).split()) or type(error).__name__
-            info = PluginInfo(
-                info.name, info.module, info.distribution, info.version, (), "", message
-            )
-        self._infos[entry.name] = info
+            about = (module.__doc__ or "").strip().partition("\n")[0]
+            suffixes = self._declared(entry.name, "panopt_suffixes", hooks)
+            methods = self._declared(entry.name, "panopt_methods", hooks)
+        except (Exception, SystemExit) as failure:  # noqa: BLE001 - a stranger may raise anything
+            if self._manager.has_plugin(entry.name):
+                self._manager.unregister(name=entry.name)
+            error, hooks = " ".join(str(failure).split()) or type(failure).__name__, ()
+        else:
+            self._suffixes.update(suffixes)
+            self._add_methods(entry.name, methods)
+        self._infos[entry.name] = PluginInfo(
+            entry.name,
+            entry.value,
+            distribution.name,
+            distribution.version,
+            hooks,
+            about,
+            error,
+        )
+
+    def _declared(self, name: str, hook: str, hooks: tuple[str, ...]) -> tuple[str, ...]:
+        """Ask a plugin, once, for the endings or methods it declares."""
+        declared = (self._call(name, hook, tuple) if hook in hooks else None) or ()
+        for text in declared:
+            if not isinstance(text, str):
+                raise PluginError(f"declares {text!r}, which is no text", plugin=name, hook=hook)
+        return declared
+
+    def _add_methods(self, plugin: str, methods: tuple[str, ...]) -> None:
+        for method in methods:
+            owner = self._methods.setdefault(method, plugin)
+            if owner != plugin:
+                raise PluginError(
+                    f"method {method!r} is already that of plugin {owner!r} "
+                    f"({self._infos[owner].distribution}); rename it, or uninstall one",
+                    plugin=plugin,
+                    hook="panopt_methods",
+                )
 
     def _hooks(self, module: ModuleType, name: str) -> tuple[str, ...]:
         callers = self._manager.get_hookcallers(module) or []
@@ -279,7 +299,7 @@ class Host:
             results = caller(**arguments)
         except PanoptError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             message = f"{type(error).__name__}: {' '.join(str(error).split())}"
             raise PluginError(message, plugin=plugin, hook=hook) from error
         result = results[0] if results else None
@@ -321,13 +341,27 @@ class Host:
                 yield name, part
 
 
-def _with_warnings(study: Study, failures: Sequence[PluginError]) -> Study:
-    """Tell of the shims that failed on a file another one could read."""
-    if not failures or not study.sources:
+def _with_warnings(study: Study, troubles: Sequence[PluginError], *, plugin: str) -> Study:
+    """Note on the source of a study which shims broke down over it."""
+    if not study.sources:
+        raise PluginError("gave a study without its Source", plugin=plugin, hook="panopt_read")
+    if not troubles:
         return study
-    first = study.sources[0]
-    warned = replace(first, warnings=(*first.warnings, *(str(error) for error in failures)))
-    return Study(study.table, (warned, *study.sources[1:]))
+    first, *rest = study.sources
+    first = replace(first, warnings=(*first.warnings, *map(str, troubles)))
+    return Study(study.table, (first, *rest))
+
+
+def _check_findings(part: Findings, n_responses: int) -> None:
+    """Refuse findings that would break the report."""
+    for row in part:
+        if not isinstance(row, Finding):
+            raise TypeError(f"gave {type(row).__name__} where a Finding is due")
+    for name, values in part.columns.items():
+        if np.shape(values) != (n_responses,):
+            raise ValueError(
+                f"column {name!r} has shape {np.shape(values)}; it must be ({n_responses},)"
+            )
 
 
 def _installed() -> list[_Found]:

@@ -105,7 +105,7 @@ class Consensus:
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse arrays of different lengths and verdicts that contradict the outcome."""
+        """Refuse arrays of different lengths, unknown outcomes and confidence off [0, 1]."""
         arrays = {
             name: getattr(self, name)
             for name in self.__dataclass_fields__
@@ -114,6 +114,8 @@ class Consensus:
         lengths = {name: array.shape for name, array in arrays.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"consensus arrays differ in shape: {lengths}")
+        if self.outcome.size and not 0 <= self.outcome.min() <= self.outcome.max() < len(OUTCOMES):
+            raise ValueError(f"consensus outcomes must lie in 0..{len(OUTCOMES) - 1}")
         confident = self.confidence[~np.isnan(self.confidence)]
         if confident.size and (confident.min() < 0 or confident.max() > 1):
             raise ValueError("consensus confidence must lie in [0, 1]")

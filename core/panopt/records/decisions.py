@@ -47,15 +47,24 @@ class Decisions:
     no_guarantee: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a missing guarantee without a reason, and codes out of range."""
+        """Refuse a missing guarantee without a reason, codes out of range, unfillable reasons."""
         if (self.guarantee is None) == (self.no_guarantee is None):
             raise ValueError("decisions need exactly one of guarantee and no_guarantee")
-        if len(self.decision) != len(self.reason):
-            raise ValueError("decision and reason differ in length")
-        if self.decision.size and not 0 <= self.decision.min() <= self.decision.max() < len(
-            DECISIONS
+        lengths = {name: len(values) for name, values in self.numbers.items()}
+        lengths |= {"decision": len(self.decision), "reason": len(self.reason)}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"decisions' arrays differ in length: {lengths}")
+        for name, codes, names in (
+            ("decision", self.decision, DECISIONS),
+            ("reason", self.reason, self.reasons),
         ):
-            raise ValueError(f"decision codes must lie in 0..{len(DECISIONS) - 1}")
+            if codes.size and not 0 <= codes.min() <= codes.max() < len(names):
+                raise ValueError(f"{name} codes must lie in 0..{len(names) - 1}")
+        for template in self.reasons:
+            try:
+                template.format(**dict.fromkeys(self.numbers, 0.5))
+            except (KeyError, IndexError, ValueError) as error:
+                raise ValueError(f"reason {template!r} cannot be filled: {error!r}") from error
 
     def __len__(self) -> int:
         """Count the responses."""

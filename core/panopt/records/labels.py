@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from panopt.errors import LabelsError
+from panopt.records.source import Source
 from panopt.records.study import RESPONSE_KEY, Study
 
 __all__ = ["attach_labels"]
@@ -19,7 +20,8 @@ def attach_labels(study: Study, labels: Study, *, criterion: Sequence[str] = ())
     """Add the rows of `labels` to the responses of `study` they name.
 
     A label names its response by item and those of run, system and epoch that it carries; it
-    must fit exactly one response (or several with the same text, by response hash).
+    must fit exactly one response judged on its criterion (or several with the same text, by
+    response hash). Labels that are empty, or fit nothing, are left out with a warning.
 
     Parameters
     ----------
@@ -36,13 +38,33 @@ def attach_labels(study: Study, labels: Study, *, criterion: Sequence[str] = ())
         When no label fits, when a label fits several different responses, when a criterion is
         needed but not given or unknown, or when one person contradicts herself.
     """
+    source = labels.sources[-1] if labels.sources else Source("labels", "columns")
+    try:
+        joined, warnings = _joined(study, labels, source.columns, criterion)
+    except LabelsError as error:
+        raise LabelsError(f"{source.location}: {error}") from None
+    source = replace(source, warnings=(*source.warnings, *warnings))
+    both = Study.concat([study, joined])
+    return Study(both.table, (*study.sources, *labels.sources[:-1], source))
+
+
+def _joined(
+    study: Study, labels: Study, given: Sequence[str], criterion: Sequence[str]
+) -> tuple[Study, list[str]]:
+    """Give the labels in the words of the responses they fit, and what was left out."""
     if not len(labels):
         raise LabelsError("the labels file has no rows")
-    given = labels.sources[0].columns or (*RESPONSE_KEY[1:], "criterion")
-    labels = _with_criterion(study, labels, given, criterion)
+    given = given or (*RESPONSE_KEY[1:], "criterion")
+    empty = np.isnan(labels.numbers("score")) & (labels.codes("label")[0] < 0)
+    if empty.all():
+        raise LabelsError("no label has a score or a verdict")
+    n_all, warnings = len(labels), []
+    if empty.any():
+        warnings.append(f"{np.count_nonzero(empty)} of {n_all} labels are empty")
+    labels = _with_criterion(study, labels.filter(~empty), given, criterion)
     keys = [column for column in RESPONSE_KEY if column == "item" or column in given]
     targets = _distinct_responses(study)
-    target_key, label_key = _common_codes(targets, labels, keys)
+    target_key, label_key = _common_codes(targets, labels, [*keys, "criterion"])
     order = np.argsort(target_key, kind="stable")
     left = np.searchsorted(target_key[order], label_key, side="left")
     right = np.searchsorted(target_key[order], label_key, side="right")
@@ -50,6 +72,10 @@ def attach_labels(study: Study, labels: Study, *, criterion: Sequence[str] = ())
     if not fits.any():
         raise LabelsError(_no_match(targets, labels, keys))
     _refuse_ambiguous(targets, labels, order, left, fits, keys)
+    missing = int(np.count_nonzero(fits == 0))
+    if missing:
+        example = labels.table["item"][int(np.flatnonzero(fits == 0)[0])].as_py()
+        warnings.append(f"{missing} of {n_all} labels match no response (for example {example!r})")
     rows = np.repeat(np.arange(len(labels)), fits)
     offsets = np.arange(len(rows)) - np.repeat(np.cumsum(fits) - fits, fits)
     homes = order[np.repeat(left, fits) + offsets]
@@ -58,27 +84,20 @@ def attach_labels(study: Study, labels: Study, *, criterion: Sequence[str] = ())
         joined = joined.with_column(
             column, targets.table[column].take(pa.array(homes)).combine_chunks()
         )
-    joined = _without_duplicates(joined)
-    missing = int(np.count_nonzero(fits == 0))
-    sources = list(labels.sources)
-    if missing and sources:
-        example = labels.table["item"][int(np.flatnonzero(fits == 0)[0])].as_py()
-        text = f"{missing} of {len(labels)} labels match no response (for example {example!r})"
-        sources[-1] = replace(sources[-1], warnings=(*sources[-1].warnings, text))
-    both = Study.concat([study, joined])
-    return Study(both.table, (*study.sources, *sources))
+    return _without_duplicates(joined), warnings
 
 
 def _with_criterion(
     study: Study, labels: Study, given: Sequence[str], chosen: Sequence[str]
 ) -> Study:
+    """Give labels that name no criterion the one they can only be for."""
     known = study.criteria
     meant = tuple(chosen) or known
     if "criterion" in given:
-        unknown = sorted(set(labels.table["criterion"].unique().to_pylist()) - set(known))
-        if unknown and len(unknown) == len(labels.table["criterion"].unique()):
+        named = set(labels.table["criterion"].unique().to_pylist())
+        if not named & set(known):
             raise LabelsError(
-                f"labels are for criterion {unknown[0]!r}, which no judge judged; "
+                f"labels are for criterion {min(named)!r}, which no judge judged; "
                 f"judged criteria: {', '.join(map(repr, known))}"
             )
         return labels
@@ -94,8 +113,8 @@ def _with_criterion(
 
 
 def _distinct_responses(study: Study) -> Study:
-    """One row a response, of the rows where its response hash is known if there is one."""
-    key = study.group(RESPONSE_KEY)
+    """One row a response and criterion, with its response hash if any of its rows has it."""
+    key = study.group((*RESPONSE_KEY, "criterion"))
     unhashed = study.codes("response_hash")[0] < 0
     order = np.lexsort((unhashed, key))
     first = np.r_[True, np.diff(key[order]) != 0]
@@ -113,7 +132,8 @@ def _common_codes(
 
 def _no_match(targets: Study, labels: Study, keys: Sequence[str]) -> str:
     def examples(study: Study) -> str:
-        rows = study.table.select(list(keys)).slice(0, 3).to_pylist()
+        first = np.unique(study.group(keys), return_index=True)[1]
+        rows = study.table.select(list(keys)).take(pa.array(np.sort(first)[:3])).to_pylist()
         return ", ".join("/".join(str(row[key]) for key in keys) for row in rows)
 
     return (
@@ -149,7 +169,7 @@ def _refuse_ambiguous(  # noqa: PLR0913, PLR0917 - the two sides of one join
 
 def _without_duplicates(labels: Study) -> Study:
     """Drop equal labels of one person on one response; refuse contradictory ones."""
-    key = labels.group((*RESPONSE_KEY, "criterion", "judge"))
+    key = labels.group((*RESPONSE_KEY, "criterion", "judge", "repeat"))
     _, first, group = np.unique(key, return_index=True, return_inverse=True)
     score, verdict = labels.numbers("score"), labels.codes("label")[0]
     same = np.isclose(score, score[first][group], rtol=0, atol=0, equal_nan=True)

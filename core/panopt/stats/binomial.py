@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "certifies",
     "clopper_pearson",
+    "errors_allowed",
     "labels_needed",
     "risk_upper",
     "wilson",
@@ -211,6 +212,27 @@ def labels_needed(errors: ArrayLike, *, alpha: float, delta: float) -> NDArray[n
         enough = certifies(k, middle, alpha=alpha, delta=delta)
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
     return np.asarray(high)
+
+
+def errors_allowed(n: ArrayLike, *, alpha: float, delta: float) -> NDArray[np.int64]:
+    """Give the most errors among n labels that still certify an error rate of alpha.
+
+    The inverse of :func:`labels_needed`; -1 where not even an empty count certifies.
+
+    Examples
+    --------
+    >>> errors_allowed([21, 22, 37, 38], alpha=0.1, delta=0.1)
+    array([-1,  0,  0,  1])
+    """
+    total = np.asarray(n, dtype=np.int64)
+    low = np.full(total.shape, -1, dtype=np.int64)
+    high = total.copy()  # as many errors as labels never certify
+    while np.any(high - low > 1):
+        middle = np.maximum((low + high) // 2, 0)
+        enough = certifies(middle, total, alpha=alpha, delta=delta) & (high - low > 1)
+        high = np.where(enough | (high - low <= 1), high, middle)
+        low = np.where(enough, middle, low)
+    return low
 
 
 def zero_error_labels(alpha: float, delta: float) -> int:

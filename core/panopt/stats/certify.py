@@ -16,39 +16,19 @@ sequence without the labels; the sources of steps below differ in how exactly th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from panopt.stats.binomial import certifies, labels_needed, risk_upper, zero_error_labels
+from panopt.stats.binomial import certifies, risk_upper, zero_error_labels
+from panopt.stats.steps import CertificateMethod, Goal, Steps, choose_steps, vector
 
 __all__ = ["CertificateMethod", "CertifiedThreshold", "certify_threshold", "least_abstention"]
 
-CertificateMethod = Literal["fixed_sequence", "bonferroni", "point_estimate"]
-
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-
-#: Steps of a union bound, and of a grid of quantiles.
-STEPS = 10
-
-#: Most steps at preset counts; more gain nothing that simulation can see.
-MOST_COUNTS = 40
-
-#: The first step allows this many errors where the labels suffice, and holds this share of them:
-#: a first step that allows none fails by accident, and a failed first step certifies nothing.
-START_ERRORS = 3
-START_SHARE = 0.2
-START_LIMIT = 0.4
-
-#: Confidences with at most this many values, and this many labels a value, are a discrete scale.
-MOST_VALUES = 50
-LABELS_A_VALUE = 4
-
-#: A grid from a pool starts where its first step holds enough labels but for this many standard
-#: deviations.
-MARGIN = 3.0
+Counts = NDArray[np.int64]
 
 _SAMPLE = (
     "the labelled judgments are a random sample of the judgments the threshold will be used on"
@@ -57,7 +37,6 @@ _CLUSTERS = (
     "clusters are independent; one judgment of each, drawn without its label, is counted, so the "
     "risk is that of a random judgment of a random cluster"
 )
-_MONOTONE = "exact where risk does not fall as confidence falls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +87,7 @@ class CertifiedThreshold:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Steps:
-    """Thresholds from high to low; those with fewer labels than `least` are passed over."""
-
-    thresholds: Floats
-    least: int
-    assumption: str
-
-
-def certify_threshold(
+def certify_threshold(  # noqa: PLR0913 - one argument an option
     confidence: ArrayLike,
     agrees: ArrayLike,
     *,
@@ -178,9 +148,10 @@ def certify_threshold(
     falls, and N the number of labels above it. The sequence errs only if the first step below v
     passes; given N, its errors are Bin(N, alpha) plus those below v, which are at least as many
     as Bin(m - N, alpha) gives where risk does not fall as confidence falls: so delta is kept.
-    Without that monotonicity which step is the first below v tells a little about the errors; in
-    simulation with risks built to exploit this, delta = .1 became at most .11. Steps passed over
-    because they hold too few labels (`grid`) keep delta by the same argument.
+    Without that monotonicity which step is the first below v tells a little about the errors:
+    no bound is proved, and 1000 random risks around alpha, and ones climbed to from there to
+    exploit it, failed with probability .104 at most at delta = .1 (1500 draws each, se .008).
+    Steps passed over because they hold too few labels (`grid`) keep delta by the same argument.
 
     O(n log n) time, O(n) memory.
 
@@ -193,22 +164,22 @@ def certify_threshold(
     >>> certify_threshold(np.linspace(0.5, 1, 21), np.ones(21)).reason
     '21 labels cannot certify alpha = 0.1 at delta = 0.1: 22 without a single error are needed'
     """
-    c, wrong = _checked(confidence, agrees, alpha, delta, method)
+    goal = Goal(alpha, delta, method)
+    c, wrong = _checked(confidence, agrees, goal)
     sure, missed, notes = _observations(c, wrong, clusters, rng)
-    steps = _steps(sure, grid, pool, alpha, delta, method)
-    level = delta / len(steps.thresholds) if method == "bonferroni" else delta
+    steps = choose_steps(sure, grid, pool, goal)
     n, k = _tally(sure, missed, steps.thresholds)
-    if method == "point_estimate":
-        tested = np.flatnonzero(n > 0)
-        passed = tested[k[tested] <= alpha * n[tested]]
-        chosen = int(passed[-1]) if passed.size else -1
-    elif method == "bonferroni":
-        tested = np.flatnonzero(n >= steps.least)
-        passed = tested[certifies(k[tested], n[tested], alpha=alpha, delta=level)]
-        chosen = int(passed[-1]) if passed.size else -1
+    level = delta / steps.tests if method == "bonferroni" else delta
+    if method == "fixed_sequence":
+        tested, chosen = _walk(n, k, steps.least, goal)
     else:
-        tested, chosen = _walk(n, k, steps.least, alpha, delta)
-    need = zero_error_labels(alpha, level)
+        tested = np.flatnonzero(n >= steps.least)
+        passed = (
+            certifies(k[tested], n[tested], alpha=alpha, delta=level)
+            if method == "bonferroni"
+            else k[tested] <= alpha * n[tested]
+        )
+        chosen = int(tested[passed][-1]) if passed.any() else -1
     feasible = chosen >= 0
     threshold = float(steps.thresholds[chosen]) if feasible else np.inf
     accepted, errors = (int(n[chosen]), int(k[chosen])) if feasible else (0, 0)
@@ -219,14 +190,16 @@ def certify_threshold(
         bound=float(risk_upper(errors, accepted, level)),
         coverage=float(np.mean(c >= threshold)) if feasible else 0.0,
         feasible=feasible,
-        labels_needed=need,
+        labels_needed=zero_error_labels(alpha, level),
         n_labels=len(sure),
         n_tested=len(tested),
         alpha=alpha,
         delta=delta,
         method=method,
         assumption="; ".join((*notes, steps.assumption)),
-        reason=None if feasible else _why(steps, n, k, tested, need, alpha, level, len(sure)),
+        reason=None
+        if feasible
+        else _why(steps, (len(sure), n, k), tested, Goal(alpha, level, method)),
     )
 
 
@@ -248,16 +221,14 @@ def least_abstention(risk: float, *, alpha: float) -> float:
     return max(0.0, (risk - alpha) / (1.0 - alpha))
 
 
-def _checked(
-    confidence: ArrayLike, agrees: ArrayLike, alpha: float, delta: float, method: str
-) -> tuple[Floats, Flags]:
-    for name, value in (("alpha", alpha), ("delta", delta)):
+def _checked(confidence: ArrayLike, agrees: ArrayLike, goal: Goal) -> tuple[Floats, Flags]:
+    for name, value in (("alpha", goal.alpha), ("delta", goal.delta)):
         if not 0.0 < value < 1.0:
             raise ValueError(f"{name} = {value} must lie strictly between 0 and 1")
-    if method not in get_args(CertificateMethod):
+    if goal.method not in get_args(CertificateMethod):
         methods = ", ".join(get_args(CertificateMethod))
-        raise ValueError(f"method = {method!r} must be one of {methods}")
-    c = _vector("confidence", confidence)
+        raise ValueError(f"method = {goal.method!r} must be one of {methods}")
+    c = vector("confidence", confidence)
     agree = np.asarray(agrees, dtype=np.float64)
     if agree.shape != c.shape:
         raise ValueError(
@@ -267,15 +238,6 @@ def _checked(
     if not np.isin(agree, (0.0, 1.0)).all():
         raise ValueError("agrees must be 0 or 1 (or bool) for every labelled judgment")
     return c, agree == 0.0
-
-
-def _vector(name: str, values: ArrayLike) -> Floats:
-    x = np.asarray(values, dtype=np.float64)
-    if x.ndim != 1:
-        raise ValueError(f"{name} must have one dimension, not {x.ndim}")
-    if np.isnan(x).any():
-        raise ValueError(f"{name} must not be NaN; leave judgments without it out")
-    return x
 
 
 def _observations(
@@ -289,126 +251,12 @@ def _observations(
         raise ValueError(f"clusters must have the shape of confidence, {c.shape}, not {keys.shape}")
     codes = np.unique(keys, return_inverse=True)[1]
     shuffled = (rng or np.random.default_rng(0)).permutation(len(codes))
-    one = shuffled[np.unique(codes[shuffled], return_index=True)[1]]
+    one = np.empty(int(codes.max(initial=-1)) + 1, dtype=np.int64)
+    one[codes[shuffled]] = shuffled  # the last of each cluster stays
     return c[one], wrong[one], (_SAMPLE, _CLUSTERS)
 
 
-def _steps(
-    c: Floats,
-    grid: ArrayLike | None,
-    pool: ArrayLike | None,
-    alpha: float,
-    delta: float,
-    method: CertificateMethod,
-) -> _Steps:
-    """Choose the thresholds to test, from high to low, and say what the choice assumes."""
-    everything = 0.0 if _on_unit(c) and (pool is None or _on_unit(np.asarray(pool))) else -np.inf
-    if method == "point_estimate":
-        steps = np.unique(c if grid is None else _vector("grid", grid))[::-1]
-        return _Steps(steps, 1, "a point estimate: NO guarantee that the risk is at most alpha")
-    if grid is not None:
-        steps = np.unique(_vector("grid", grid))[::-1]
-        if not steps.size:
-            raise ValueError("grid must hold at least one threshold")
-        if method == "bonferroni":
-            need = zero_error_labels(alpha, delta / len(steps))
-            return _Steps(steps, need, "a grid fixed beforehand: exact (union bound)")
-        need = zero_error_labels(alpha, delta)
-        return _Steps(
-            steps,
-            need,
-            f"a grid fixed beforehand: {_MONOTONE} (steps with too few labels are passed over)",
-        )
-    if pool is not None:
-        return _pool_steps(c, _vector("pool", pool), everything, alpha, delta, method)
-    if method == "bonferroni":
-        counts = np.ceil(len(c) * np.arange(1, STEPS + 1) / STEPS).astype(np.int64)
-        steps = _above(np.sort(c), counts, everything)
-        need = zero_error_labels(alpha, delta / len(steps))
-        return _Steps(steps, need, "steps at preset counts: exact (union bound)")
-    return _own_steps(np.sort(c), everything, alpha, delta)
-
-
-def _on_unit(x: Floats) -> bool:
-    return x.size == 0 or bool(x.min() >= 0.0 and x.max() <= 1.0)
-
-
-def _start(n: int, alpha: float, delta: float) -> int:
-    """Give the number of labels the first step should hold; depends on counts alone."""
-    none, some = labels_needed([0, START_ERRORS], alpha=alpha, delta=delta)
-    return max(int(none), min(int(some), int(START_LIMIT * n)), int(START_SHARE * n))
-
-
-def _pool_steps(
-    c: Floats,
-    pool: Floats,
-    everything: float,
-    alpha: float,
-    delta: float,
-    method: CertificateMethod,
-) -> _Steps:
-    """Take quantiles of confidences that carry no label: exact whatever the shape of the risk."""
-    if not pool.size:
-        raise ValueError("pool must hold at least one confidence; leave it out instead")
-    n, size = len(c), len(pool)
-    level = delta / STEPS if method == "bonferroni" else delta
-    need = zero_error_labels(alpha, level)
-    share = np.arange(1, size + 1) / (size + 1.0)
-    spread = np.sqrt(n * share * (1.0 - share) * (1.0 + n / (size + 2.0)))
-    enough = (n * share - MARGIN * spread >= need) & (n * share >= _start(n, alpha, level))
-    ranks = np.flatnonzero(enough)
-    steps = np.array([everything])
-    if ranks.size:
-        picked = ranks[np.round(np.linspace(0, len(ranks) - 1, STEPS)).astype(np.int64)]
-        steps = np.r_[np.unique(np.sort(pool)[::-1][picked])[::-1][: STEPS - 1], everything]
-    return _Steps(
-        steps,
-        need if method == "bonferroni" else 0,
-        "steps at quantiles of unlabelled confidences: exact for a risk of any shape",
-    )
-
-
-def _own_steps(ascending: Floats, everything: float, alpha: float, delta: float) -> _Steps:
-    """Take steps from the labelled confidences: every value of few, preset counts of many."""
-    n = len(ascending)
-    start = _start(n, alpha, delta)
-    if n < zero_error_labels(alpha, delta):
-        return _Steps(np.array([everything]), n + 1, "none needed: too few labels for any test")
-    values = np.unique(ascending)
-    if len(values) <= min(MOST_VALUES, n / LABELS_A_VALUE):
-        steps = np.r_[values[:0:-1], everything]
-        return _Steps(steps, start, f"steps at every value of a discrete confidence: {_MONOTONE}")
-    most = int(np.floor(alpha * n)) + 1
-    needs = labels_needed(np.arange(most + 1), alpha=alpha, delta=delta)
-    reached = np.flatnonzero(needs <= n)
-    first = max(int(np.searchsorted(needs, start, side="right")) - 1, 0)
-    allowed = reached[first:]
-    if len(allowed) > MOST_COUNTS:
-        allowed = allowed[np.round(np.linspace(0, len(allowed) - 1, MOST_COUNTS)).astype(np.int64)]
-    # Past the last count that allows one more error nothing is lost by testing in between.
-    tail = np.round(np.linspace(needs[allowed[-1]], n, STEPS)).astype(np.int64)
-    counts = np.unique(np.r_[needs[allowed], tail])
-    return _Steps(
-        _above(ascending, counts, everything),
-        int(counts[0]),
-        f"steps at preset counts of the labelled confidences: {_MONOTONE}, else up to a small "
-        "selection effect (pass pool= for exactness without that)",
-    )
-
-
-def _above(ascending: Floats, counts: NDArray[np.int64], everything: float) -> Floats:
-    """Give thresholds that accept what lies strictly above the (m + 1)-th largest value."""
-    n = len(ascending)
-    inside = counts[counts < n]
-    steps = np.nextafter(ascending[n - 1 - inside], np.inf)
-    if not counts.size or counts.max() >= n:
-        steps = np.r_[steps, everything]
-    return np.unique(steps)[::-1]
-
-
-def _tally(
-    c: Floats, wrong: Flags, thresholds: Floats
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _tally(c: Floats, wrong: Flags, thresholds: Floats) -> tuple[Counts, Counts]:
     """Count labels and errors at or above each threshold."""
     everyone, erring = np.sort(c), np.sort(c[wrong])
     rising = thresholds[::-1]  # sorted needles stay in cache
@@ -417,9 +265,7 @@ def _tally(
     return n[::-1].astype(np.int64), k[::-1].astype(np.int64)
 
 
-def _walk(
-    n: NDArray[np.int64], k: NDArray[np.int64], least: int, alpha: float, delta: float
-) -> tuple[NDArray[np.int64], int]:
+def _walk(n: Counts, k: Counts, least: int, goal: Goal) -> tuple[Counts, int]:
     """Test from the top until one fails; give what was tested and the last that passed."""
     tested = np.flatnonzero(n >= least)
     if not tested.size:
@@ -428,34 +274,26 @@ def _walk(
     errors = k[tested]
     fresh = np.flatnonzero(np.r_[True, errors[1:] != errors[:-1]])
     at = tested[fresh]
-    failed = np.flatnonzero(~certifies(k[at], n[at], alpha=alpha, delta=delta))
+    failed = np.flatnonzero(~certifies(k[at], n[at], alpha=goal.alpha, delta=goal.delta))
     stop = int(fresh[failed[0]]) if failed.size else len(tested)
     return tested[: stop + 1], int(tested[stop - 1]) if stop else -1
 
 
-def _why(
-    steps: _Steps,
-    n: NDArray[np.int64],
-    k: NDArray[np.int64],
-    tested: NDArray[np.int64],
-    need: int,
-    alpha: float,
-    level: float,
-    total: int,
-) -> str:
+def _why(steps: Steps, counts: tuple[int, Counts, Counts], tested: Counts, goal: Goal) -> str:
+    """Say why nothing passed: too few labels in all, in the steps, or too many errors."""
+    total, n, k = counts
+    need = zero_error_labels(goal.alpha, goal.delta)
+    wanted = f"alpha = {goal.alpha:g} at delta = {goal.delta:g}"
     if total < need:
-        return (
-            f"{total} labels cannot certify alpha = {alpha:g} at delta = {level:g}: {need} without "
-            "a single error are needed"
-        )
+        return f"{total} labels cannot certify {wanted}: {need} without a single error are needed"
     if not tested.size or n[tested[0]] < need:
         return (
-            f"no step holds the {need} labels that alpha = {alpha:g} at delta = {level:g} needs: "
-            f"the first, confidence >= {steps.thresholds[0]:.6g}, holds {int(n[0])} of {total}"
+            f"no step holds the {need} labels that {wanted} needs: the first, confidence >= "
+            f"{steps.thresholds[0]:.6g}, holds {int(n[0])}, the last {int(n[-1])}"
         )
-    best = tested[np.argmin(risk_upper(k[tested], n[tested], level))]
-    bound = float(risk_upper(k[best], n[best], level))
+    best = tested[np.argmin(risk_upper(k[tested], n[tested], goal.delta))]
+    bound = float(risk_upper(k[best], n[best], goal.delta))
     return (
         f"confidence >= {steps.thresholds[best]:.6g} has {int(k[best])} errors in {int(n[best])} "
-        f"labels: the risk may be {bound:.3f}, above alpha = {alpha:g}"
+        f"labels: the risk may be {bound:.3f}, above alpha = {goal.alpha:g}"
     )

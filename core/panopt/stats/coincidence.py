@@ -1,7 +1,7 @@
 """Compare ratings of the same unit with ratings drawn from all units: Krippendorff's alpha.
 
 Alpha is 1 - observed / expected disagreement over the pairable ratings (those of units with
-two or more). Raters are interchangeable in it, so a unit is its sorted ratings, and units
+two or more ratings). Raters are interchangeable in it, so a unit is its sorted ratings, and units
 with the same sorted ratings are one pattern with a count. Krippendorff 2011, "Computing
 Krippendorff's alpha-reliability"; ordinal differences are differences of mid-ranks.
 """
@@ -21,13 +21,14 @@ FloatArray = NDArray[np.float64]
 Coefficient = Callable[[FloatArray], FloatArray]
 
 _MOST_LEVELS = 1 << 12  # beyond this, rows hardly ever coincide
+_ROWS = 1 << 14  # rows summed at a time: they stay in cache
 _DENSE_LEVELS = 64  # up to here a matrix product counts levels faster than a loop
 _DENSE_CELLS = 1 << 20  # patterns x levels held as a matrix at most: 8 MB
 
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """Units with at least two ratings, as distinct sorted rows."""
+    """Rated units as distinct sorted rows: who gave which rating is left out."""
 
     values: FloatArray
     """Ratings of each pattern in rising order, NaN after the last (patterns, most ratings)."""
@@ -35,57 +36,67 @@ class Units:
     """Units that carry each pattern (patterns,)."""
     sizes: FloatArray
     """Ratings in each pattern (patterns,)."""
+    kept: NDArray[np.intp]
+    """Positions of these units among all rows of the ratings (units,)."""
+    pattern: NDArray[np.intp]
+    """Pattern of each of these units (units,)."""
 
     @property
     def n_units(self) -> int:
-        """Number of pairable units."""
-        return int(self.counts.sum())
+        """Number of units."""
+        return self.kept.size
 
     @property
     def n_ratings(self) -> int:
-        """Number of pairable ratings."""
+        """Number of ratings."""
         return int(self.counts @ self.sizes)
 
 
-def pairable_units(ratings: FloatArray) -> Units:
-    """Keep the units with two or more ratings and merge those with the same ratings.
+def rated_units(ratings: FloatArray, *, at_least: int = 2) -> Units:
+    """Keep the units with enough ratings and merge those with the same ratings.
 
     Parameters
     ----------
     ratings
         Matrix (units, raters) of finite numbers, NaN missing.
+    at_least
+        Ratings a unit needs; 2 makes it pairable.
 
     Examples
     --------
-    >>> units = pairable_units(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, np.nan]]))
+    >>> units = rated_units(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, np.nan]]))
     >>> units.values.tolist(), units.counts.tolist()
     ([[0.0, 1.0]], [2])
     """
     sizes = np.zeros(ratings.shape[0], dtype=np.int64)
     for column in ratings.T:
         sizes += ~np.isnan(column)
-    if sizes.size and sizes.min() < 2:
-        ratings, sizes = ratings[sizes >= 2], sizes[sizes >= 2]
-    coded = few_level_codes(ratings, limit=_MOST_LEVELS)
+    kept = np.flatnonzero(sizes >= at_least)
+    if kept.size < sizes.size:
+        ratings, sizes = ratings[kept], sizes[kept]
     most = int(sizes.max(initial=0))
+    coded = few_level_codes(ratings, limit=_MOST_LEVELS)
     if coded is None:
         values = np.sort(ratings, axis=1)[:, :most]
-        return Units(values, np.ones(sizes.size, dtype=np.int64), sizes.astype(np.float64))
+        one = np.ones(kept.size, dtype=np.int64)
+        return Units(values, one, sizes.astype(np.float64), kept, np.arange(kept.size))
     levels, codes = coded
-    rows, counts = _merge_rows(codes, levels.size, most)
-    values = np.append(levels, np.nan)[rows]
-    return Units(values, counts, (rows >= 0).sum(axis=1).astype(np.float64))
-
-
-def _merge_rows(codes: IntArray, n_levels: int, most: int) -> tuple[IntArray, NDArray[np.int64]]:
-    """Find the distinct multisets of codes: distinct rows first, then those rows sorted."""
-    found = distinct_rows(codes, n_levels=n_levels)
+    found = distinct_rows(codes, n_levels=levels.size, return_inverse=True)
     rows = codes[found.first].astype(np.int32)
-    rows[rows < 0] = n_levels  # missing ones go last
+    rows[rows < 0] = levels.size  # missing ones go last
     rows = np.sort(rows, axis=1)[:, :most]
-    rows[rows == n_levels] = -1
-    merged = distinct_rows(rows, n_levels=n_levels, weights=found.counts)
-    return rows[merged.first], merged.counts
+    values = np.append(levels, np.nan)[rows]
+    rows[rows == levels.size] = -1
+    merged = distinct_rows(rows, n_levels=levels.size, return_inverse=True)
+    joined = merged.pattern_of_rows()
+    counts = np.bincount(joined, weights=found.counts, minlength=merged.first.size)
+    return Units(
+        values[merged.first],
+        counts.astype(np.int64),
+        (rows[merged.first] >= 0).sum(axis=1).astype(np.float64),
+        kept,
+        joined[found.pattern_of_rows()],
+    )
 
 
 def krippendorff(units: Units, level: str) -> Coefficient:
@@ -107,10 +118,10 @@ def krippendorff(units: Units, level: str) -> Coefficient:
     if level == "interval":
         return _interval(units)
     levels, codes = level_codes(units.values)
-    tally = _tally(codes, levels.size)
+    tally = level_tally(codes, levels.size)
     if level == "ordinal":
         return _ordinal(units, codes, tally)
-    within = _unlike_pairs(codes) if level == "nominal" else _ratio_pairs(units.values)
+    within = unlike_pairs(codes) if level == "nominal" else _ratio_pairs(units.values)
     within /= units.sizes - 1
 
     def alpha(weights: FloatArray) -> FloatArray:
@@ -137,16 +148,7 @@ def _coefficient(
 
 def _interval(units: Units) -> Coefficient:
     """Interval alpha needs no matrix of levels: moments are enough."""
-    values, sizes = units.values, units.sizes
-    low = values[:, 0]
-    high = values[np.arange(sizes.size), sizes.astype(np.intp) - 1]
-    # Centred sums: squares of the scores themselves would lose the digits of their spread.
-    gaps = np.where(np.isnan(values), 0.0, values - np.nanmean(values) if values.size else values)
-    first, second = gaps.sum(axis=1), np.square(gaps).sum(axis=1)
-    spread = np.where(np.isnan(values), 0.0, gaps - (first / sizes)[:, None])
-    within = 2.0 * sizes / (sizes - 1) * np.square(spread).sum(axis=1)
-    within[low == high] = 0.0
-    columns = np.stack((sizes, first, second, within), axis=1)
+    low, high, columns = _moments(units)
 
     def alpha(weights: FloatArray) -> FloatArray:
         n, total, squares, inside = (weights @ columns).T
@@ -158,6 +160,26 @@ def _interval(units: Units) -> Coefficient:
         return _coefficient(n, inside, expected, varied)
 
     return alpha
+
+
+def _moments(units: Units) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Give least and greatest rating of each pattern, and the four sums interval alpha adds up."""
+    values, sizes = units.values, units.sizes
+    low = values[:, 0]
+    high = values[np.arange(sizes.size), sizes.astype(np.intp) - 1]
+    columns = np.empty((sizes.size, 4))
+    # Centred sums: squares of the scores themselves would lose the digits of their spread.
+    center = float(low.mean()) if low.size else 0.0
+    for start in range(0, sizes.size, _ROWS):
+        rows = slice(start, start + _ROWS)
+        size, rated = sizes[rows], ~np.isnan(values[rows])
+        gaps = np.where(rated, values[rows] - center, 0.0)
+        first = gaps.sum(axis=1)
+        spread = np.where(rated, gaps - (first / size)[:, None], 0.0)
+        within = 2.0 * size / (size - 1) * np.square(spread).sum(axis=1)
+        within[low[rows] == high[rows]] = 0.0
+        columns[rows] = np.stack((size, first, np.square(gaps).sum(axis=1), within), axis=1)
+    return low, high, columns
 
 
 def _ordinal(units: Units, codes: IntArray, tally: Coefficient) -> Coefficient:
@@ -182,8 +204,27 @@ def _ordinal(units: Units, codes: IntArray, tally: Coefficient) -> Coefficient:
     return alpha
 
 
-def _tally(codes: IntArray, n_levels: int) -> Coefficient:
-    """Prepare the count of every level as a function of how often each pattern occurs."""
+def level_tally(codes: IntArray, n_levels: int) -> Coefficient:
+    """Prepare the count of every level as a function of how often each pattern occurs.
+
+    Parameters
+    ----------
+    codes
+        Codes of the ratings of each pattern, -1 missing (patterns, most ratings).
+    n_levels
+        Number of codes.
+
+    Returns
+    -------
+    callable
+        Takes weights (data sets, patterns), gives counts (data sets, levels).
+
+    Examples
+    --------
+    >>> tally = level_tally(np.array([[0, 0], [0, 1]]), 2)
+    >>> tally(np.array([[1.0, 3.0]])).tolist()
+    [[5.0, 3.0]]
+    """
     at, column = np.nonzero(codes >= 0)
     code = codes[at, column].astype(np.intp)
     n_rows = codes.shape[0]
@@ -201,8 +242,19 @@ def _tally(codes: IntArray, n_levels: int) -> Coefficient:
     return tally
 
 
-def _unlike_pairs(codes: IntArray) -> FloatArray:
-    """Count the ordered pairs of unlike codes in every sorted row."""
+def unlike_pairs(codes: IntArray) -> FloatArray:
+    """Count the ordered pairs of unlike codes in every row.
+
+    Parameters
+    ----------
+    codes
+        Codes in rising order, -1 after the last (rows, most ratings).
+
+    Examples
+    --------
+    >>> unlike_pairs(np.array([[0, 0, 1], [2, 2, -1]])).tolist()
+    [4.0, 0.0]
+    """
     n_rows = codes.shape[0]
     size, alike, run = np.zeros(n_rows), np.zeros(n_rows), np.zeros(n_rows)
     before = np.full(n_rows, -1)

@@ -31,6 +31,12 @@ class DistinctRows:
     inverse: NDArray[np.intp] | None
     """Pattern of every input row (rows,); `None` unless asked for."""
 
+    def pattern_of_rows(self) -> NDArray[np.intp]:
+        """Give the pattern of every input row, which must have been asked for."""
+        if self.inverse is None:
+            raise ValueError("distinct_rows was called without return_inverse")
+        return self.inverse
+
 
 def level_codes(values: FloatArray) -> tuple[FloatArray, IntArray]:
     """Code values by their rank among the distinct values.
@@ -92,13 +98,7 @@ def few_level_codes(values: FloatArray, *, limit: int) -> tuple[FloatArray, IntA
     raise AssertionError  # the second pass knows every value
 
 
-def distinct_rows(
-    codes: IntArray,
-    *,
-    n_levels: int,
-    weights: NDArray[np.int64] | None = None,
-    return_inverse: bool = False,
-) -> DistinctRows:
+def distinct_rows(codes: IntArray, *, n_levels: int, return_inverse: bool = False) -> DistinctRows:
     """Find the distinct rows of a matrix of small codes and count them.
 
     One key per row, one count: no row is compared with another. The patterns come in the
@@ -110,8 +110,6 @@ def distinct_rows(
         Integer matrix (rows, columns) with entries in -1 .. `n_levels` - 1; -1 is missing.
     n_levels
         Number of codes.
-    weights
-        How often each row counts (rows,); once each by default.
     return_inverse
         Also say which pattern every row has.
 
@@ -123,25 +121,23 @@ def distinct_rows(
     """
     key, size = _row_keys(codes, n_levels + 1)
     n_rows = key.size
-    if size > max(4 * n_rows, 1 << 12):  # too many possible keys to count them all: sort
+    if size > max(4 * n_rows, 1 << 12):  # too many possible keys to count: sort them
         present, key = np.unique(key, return_inverse=True)
         size = present.size
     tally = np.bincount(key, minlength=size)
     found = np.flatnonzero(tally)
     position = np.empty(size, dtype=np.intp)
     position[key] = np.arange(n_rows)
-    first, counts = position[found], tally[found]
-    if weights is not None:
-        counts = np.bincount(key, weights=weights, minlength=size)[found]
+    first = position[found]
     inverse = None
     if return_inverse:
         position[found] = np.arange(found.size)
         inverse = position[key]
-    return DistinctRows(first, counts.astype(np.int64, copy=False), inverse)
+    return DistinctRows(first, tally[found].astype(np.int64, copy=False), inverse)
 
 
 def _row_keys(codes: IntArray, base: int) -> tuple[NDArray[np.int64], int]:
-    """Number the rows so that equal rows, and only they, have equal numbers below a bound."""
+    """Give every row a number below a bound, equal for equal rows and for no others."""
     key, size = np.zeros(codes.shape[0], dtype=np.int64), 1
     for column in codes.T:
         if size > (1 << 62) // base:

@@ -49,14 +49,18 @@ def pairs_total(values: FloatArray, weights: FloatArray) -> FloatArray:
     n = rest.sum(axis=1)
     x = np.log(values[positive])
     if np.ptp(x) < _NARROW:
-        return _by_series(x - x.mean(), rest) + 2.0 * zeros * n
-    return np.maximum(n**2 - _similarity(x, rest), 0.0) + 2.0 * zeros * n
+        unlike = _by_series(x - x.mean(), rest)
+    else:
+        unlike = np.maximum(n**2 - _similarity(x, rest), 0.0)
+    unlike += 2.0 * zeros * n
+    return unlike
 
 
 def _by_matrix(values: FloatArray, weights: FloatArray) -> FloatArray:
     total = values[:, None] + values
     gap = (values[:, None] - values) / np.where(total == 0, 1.0, total)
-    return np.einsum("sa,sa->s", weights @ gap**2, weights)
+    totals: FloatArray = np.einsum("sa,sa->s", weights @ gap**2, weights)
+    return totals
 
 
 def _by_series(x: FloatArray, weights: FloatArray) -> FloatArray:
@@ -81,11 +85,11 @@ def _similarity(x: FloatArray, weights: FloatArray) -> FloatArray:
         turn = np.stack((np.cos(angle), np.sin(angle)))
         part = weights[:, start : start + _BLOCK].T
         wave = np.stack((np.ones_like(angle), np.zeros_like(angle)))
-        for total in waves:
+        for k in range(frequencies.size):
             wave = np.stack(
                 (wave[0] * turn[0] - wave[1] * turn[1], wave[0] * turn[1] + wave[1] * turn[0])
             )
-            total += wave @ part
+            waves[k] += wave @ part
     transform = 4 * np.pi * frequencies / np.sinh(np.pi * frequencies)
     alike: FloatArray = 4.0 * weights.sum(axis=1) ** 2
     alike += 2.0 * transform @ np.square(waves).sum(axis=1)

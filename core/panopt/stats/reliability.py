@@ -1,0 +1,159 @@
+"""What every coefficient of agreement shares: its result, the checks of ratings, its interval."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from panopt.stats.bounded import wilson_interval
+
+FloatArray = NDArray[np.float64]
+Clusters = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """One coefficient of agreement; `value` is None where it is undefined, with the `reason`."""
+
+    value: float | None
+    """The coefficient; 1 is perfect agreement."""
+    low: float | None
+    """Lower end of its interval; `None` with `no_interval` or `reason`."""
+    high: float | None
+    """Upper end of its interval."""
+    se: float | None
+    """Standard error."""
+    n_units: int
+    """Units with two or more ratings."""
+    n_ratings: int
+    """Ratings of those units."""
+    level: str
+    """Level of measurement of alpha, weights of kappa; ``nominal``: alike or not."""
+    reason: str | None = None
+    """Why there is no value."""
+    no_interval: str | None = None
+    """Why there is a value but no interval."""
+
+
+def undefined(reason: str, *, n_units: int, n_ratings: int, level: str) -> Reliability:
+    """Give the result that has no value, only a reason."""
+    return Reliability(None, None, None, None, n_units, n_ratings, level, reason)
+
+
+def rating_matrix(ratings: ArrayLike, raters: Sequence[str] | None = None) -> FloatArray:
+    """Check a matrix (units, raters) and give it as floats, NaN missing.
+
+    Raises
+    ------
+    ValueError
+        When it is not a matrix of finite numbers, or has other columns than named raters.
+
+    Warns
+    -----
+    UserWarning
+        When it is wide and nobody named the raters: it may be transposed.
+    """
+    matrix = np.asarray(ratings, dtype=np.float64)
+    if matrix.ndim != 2:
+        raise ValueError(f"ratings of shape {matrix.shape} must have two axes: units, raters")
+    if np.isinf(matrix).any():
+        raise ValueError("ratings hold an infinity; they must be finite, NaN for a missing one")
+    n_units, n_raters = matrix.shape
+    if raters is not None and len(raters) != n_raters:
+        raise ValueError(
+            f"ratings have {n_raters} columns but {len(raters)} raters are named; "
+            "rows must be units and columns raters"
+        )
+    if raters is None and n_raters > max(n_units, 30):
+        warnings.warn(
+            f"ratings have {n_units} rows and {n_raters} columns: rows must be units and columns "
+            "raters; name the raters to confirm",
+            stacklevel=3,
+        )
+    return matrix
+
+
+def check_alpha(alpha: float) -> None:
+    """Refuse an alpha outside (0, 1)."""
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha = {alpha} must lie strictly between 0 and 1")
+
+
+def too_few(matrix: FloatArray, n_units: int) -> str | None:
+    """Say why there is nothing to compare, if so: one rater, or fewer than two shared units."""
+    active = int((~np.isnan(matrix)).any(axis=0).sum())
+    if active < 2:
+        return f"{active} judge(s) gave ratings; agreement needs two"
+    if n_units < 2:
+        return f"{n_units} unit(s) have two or more ratings; agreement needs two"
+    return None
+
+
+def cluster_codes(clusters: ArrayLike | None, n_rows: int) -> Clusters | None:
+    """Check the cluster of each row and number the clusters; `None` where rows are their own.
+
+    Raises
+    ------
+    ValueError
+        When there is not one cluster a row.
+    """
+    if clusters is None:
+        return None
+    given = np.asarray(clusters)
+    if given.shape != (n_rows,):
+        raise ValueError(f"clusters of shape {given.shape} must hold one entry a unit: {n_rows}")
+    names, codes = np.unique(given, return_inverse=True)
+    return None if names.size == n_rows else codes
+
+
+def clusters_of(codes: Clusters | None, kept: NDArray[np.intp]) -> Clusters | None:
+    """Give the clusters of some rows new numbers without gaps."""
+    return None if codes is None else np.unique(codes[kept], return_inverse=True)[1]
+
+
+def mean_error(influence: FloatArray, clusters: Clusters | None) -> tuple[float, int]:
+    """Give the standard error of a mean of influences, and the number of independent units.
+
+    Parameters
+    ----------
+    influence
+        Of each unit, with mean 0 (units,).
+    clusters
+        Cluster code of each unit, from 0 without gaps (units,); `None`: units are independent.
+
+    Returns
+    -------
+    tuple
+        Standard error (0 with fewer than two independent units), units or clusters.
+    """
+    totals = influence if clusters is None else np.bincount(clusters, weights=influence)
+    if totals.size < 2:
+        return 0.0, totals.size
+    squares = float(totals @ totals) * totals.size / (totals.size - 1)
+    return float(np.sqrt(squares)) / influence.size, totals.size
+
+
+def with_interval(
+    result: Reliability, free: int, *, alpha: float, bounds: tuple[float, float]
+) -> Reliability:
+    """Add Wilson's interval on the scale of a result that has a value and a standard error.
+
+    Parameters
+    ----------
+    result
+        The result so far.
+    free
+        Independent units behind it; with fewer than two there is no interval.
+    alpha
+        Probability that the interval misses.
+    bounds
+        Ends of the scale.
+    """
+    if result.value is None or result.se is None or free < 2:
+        return replace(result, se=None, no_interval="all units are of one cluster")
+    low, high = wilson_interval(result.value, result.se, n_units=free, alpha=alpha, bounds=bounds)
+    return replace(result, low=low, high=high)

@@ -13,6 +13,7 @@ from panopt.records.ask import Ask
 from panopt.records.consensus import Consensus
 from panopt.records.matrix import Matrix
 from panopt.records.report import CriterionReport, Problem, Report
+from panopt.records.settle import settle_scales
 from panopt.records.study import Study
 
 __all__ = ["analyze", "choose_method"]
@@ -37,17 +38,21 @@ def analyze(study: Study, ask: Ask | None = None, *, host: Host | None = None) -
     ------
     AskError
         For a criterion that was not judged, an unknown method, or nothing to analyze.
+    SourceError
+        For a score off its declared scale.
     """
     ask = ask or Ask()
     host = host or Host()
-    wanted = ask.criterion or study.criteria
+    unsettled = study.table["scale"].null_count > 0
+    study, inferred = settle_scales(study, {}) if unsettled else (study, ())
+    wanted = dict.fromkeys(ask.criterion or study.criteria)
     problems: list[Problem] = list(host.broken)
     parts: list[CriterionReport] = []
     for criterion in wanted:
-        matrix = study.matrix(criterion)
+        rows = study.where("criterion", criterion)
+        matrix = (rows if len(rows) else study).matrix(criterion)
         if not matrix.n_judges:
             raise AskError(f"criterion {criterion!r} has human labels but no judge; read a log too")
-        rows = study.where("criterion", criterion)
         part, troubles = _one_criterion(rows, matrix, ask, host)
         parts.append(part)
         problems += troubles
@@ -57,7 +62,7 @@ def analyze(study: Study, ask: Ask | None = None, *, host: Host | None = None) -
         for info in host.plugins
         if info.error is None
     }
-    return Report(study, ask, tuple(parts), versions, tuple(dict.fromkeys(problems)))
+    return Report(study, ask, tuple(parts), versions, tuple(dict.fromkeys(problems)), inferred)
 
 
 def choose_method(matrix: Matrix) -> tuple[str, str]:
@@ -113,5 +118,7 @@ def _aggregate(study: Study, matrix: Matrix, ask: Ask, host: Host, rng: Generato
         if not automatic or method == "mean":
             raise AskError(f"{method} cannot aggregate {matrix.criterion!r}: {cause}") from error
         plain = "mean" if method != "plurality" else method
+        if plain not in methods:
+            raise
         why = f"{method} could not answer: {cause}"
         return host.aggregate(study, matrix, method=plain, why=why, ask=ask, rng=rng)

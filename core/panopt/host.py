@@ -53,11 +53,8 @@ class PluginInfo:
 @dataclass(frozen=True, slots=True)
 class _Found:
     entry: EntryPoint
-    distribution: Distribution
-
-    @property
-    def provider(self) -> str:
-        return f"{self.distribution.name} {self.distribution.version}"
+    distribution: str
+    version: str
 
 
 class Host:
@@ -220,12 +217,12 @@ class Host:
         return None
 
     def _load(self, found: _Found) -> None:
-        entry, distribution = found.entry, found.distribution
+        entry = found.entry
         earlier = self._infos.get(entry.name)
         if earlier is not None:
             raise PluginError(
                 f"two installed packages bring a plugin of this name: {earlier.distribution} "
-                f"{earlier.version} and {found.provider}; uninstall one",
+                f"{earlier.version} and {found.distribution} {found.version}; uninstall one",
                 plugin=entry.name,
             )
         about, error = "", None
@@ -247,8 +244,8 @@ class Host:
         self._infos[entry.name] = PluginInfo(
             entry.name,
             entry.value,
-            distribution.name,
-            distribution.version,
+            found.distribution,
+            found.version,
             hooks,
             about,
             error,
@@ -370,6 +367,13 @@ def _installed() -> list[_Found]:
     for distribution in distributions():
         for entry in distribution.entry_points:
             if entry.group == GROUP:
-                key = (entry.name, entry.value, distribution.name)
-                found.setdefault(key, _Found(entry, distribution))
-    return sorted(found.values(), key=lambda f: (f.entry.name, f.distribution.name))
+                name, version = _name_and_version(distribution)
+                found.setdefault((entry.name, entry.value, name), _Found(entry, name, version))
+    return sorted(found.values(), key=lambda f: (f.entry.name, f.distribution))
+
+
+def _name_and_version(distribution: Distribution) -> tuple[str, str]:
+    try:
+        return str(distribution.name), str(distribution.version)
+    except (KeyError, TypeError, AttributeError):  # an installation without its METADATA file
+        return "unknown", "unknown"

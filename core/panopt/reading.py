@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from panopt.errors import LabelsError, SourceError
+from panopt.errors import AskError, LabelsError, SourceError
 from panopt.host import Host
 from panopt.records.ask import Reading
 from panopt.records.labels import attach_labels
 from panopt.records.scale import Scale
 from panopt.records.settle import drop_copies, settle_scales
-from panopt.records.source import SourceFile
+from panopt.records.source import MARK, REPORT_FILES, SourceFile
 from panopt.records.study import Study
 
 __all__ = ["find_sources", "read", "read_labels"]
@@ -24,7 +24,8 @@ Progress = Callable[[str, float], None]
 def find_sources(places: Sequence[str | Path], host: Host) -> list[SourceFile]:
     """List the files that `places` (files, folders, globs, URIs) stand for, each once, sorted.
 
-    Folders are searched for the endings the shims read; hidden files are passed over.
+    Folders are searched for the endings the shims read. Hidden files are passed over there, and
+    so is what panopt wrote: its reports, and copies whose original is found too.
 
     Raises
     ------
@@ -40,6 +41,7 @@ def find_sources(places: Sequence[str | Path], host: Host) -> list[SourceFile]:
         path = Path(place)
         if path.is_dir():
             files = sorted(file for file in path.rglob("*") if _is_log(file, path, suffixes))
+            files = _without_outputs(files)
             if not files:
                 raise SourceError(
                     f"the folder holds no log (files ending in {', '.join(suffixes)})", source=place
@@ -48,7 +50,7 @@ def find_sources(places: Sequence[str | Path], host: Host) -> list[SourceFile]:
             files = [path]
         else:
             files = sorted(map(Path, glob.glob(place, recursive=True)))  # noqa: PTH207 - the pattern may be absolute
-            files = [file for file in files if file.is_file()]
+            files = _without_outputs([file for file in files if file.is_file()])
             if not files:
                 what = "matches no file" if glob.has_magic(place) else "does not exist"
                 raise SourceError(f"{what}; name a file, a folder or a glob", source=place)
@@ -62,6 +64,21 @@ def find_sources(places: Sequence[str | Path], host: Host) -> list[SourceFile]:
 def _is_log(file: Path, folder: Path, suffixes: Sequence[str]) -> bool:
     hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
     return not hidden and file.is_file() and SourceFile(file.name).suffix in suffixes
+
+
+def _without_outputs(files: Sequence[Path]) -> list[Path]:
+    """Leave out copies that panopt made of others of the files, and its reports."""
+    names = {file.name for file in files}
+    kept = []
+    for file in files:
+        original = file.name.replace(f".{MARK}.", ".", 1)
+        is_copy = original != file.name and original in names
+        is_report = file.name in REPORT_FILES and all(
+            (file.parent / name).is_file() for name in REPORT_FILES
+        )
+        if not is_copy and not is_report:
+            kept.append(file)
+    return kept
 
 
 def read(
@@ -108,6 +125,11 @@ def read(
     if not len(study):
         names = ", ".join(source.location for source in study.sources[:3])
         raise SourceError("holds no judgment: nothing was scored by a judge", source=names)
+    if reading.human and not len(study.where("judge_kind", "human")):
+        raise AskError(
+            f"option human = {reading.human!r}: no judge, scorer, metric or column of these "
+            f"sources has that name; judges are {', '.join(sorted(study.codes('judge')[1])[:10])}"
+        )
     study, copies = drop_copies(study)
     if labels is not None:
         study = read_labels(study, labels, reading=reading, criterion=criterion, host=host)

@@ -16,12 +16,11 @@ from typing import Literal
 from panopt.errors import OutputError
 from panopt.host import Host
 from panopt.records.report import Report
-from panopt.records.source import Source, SourceFile
+from panopt.records.source import MARK, REPORT_FILES, Source, SourceFile
 from panopt.responses import responses_table
 
 __all__ = ["Written", "write"]
 
-MARK = "panopt"
 State = Literal["written", "unchanged", "not_supported"]
 
 
@@ -112,7 +111,8 @@ def _copy_job(report: Report, source: Source, out: str | Path | None, host: Host
 def _summary_jobs(report: Report, folder: Path) -> list[_Job]:
     def as_json(path: Path) -> Path:
         text = json.dumps(report.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-        path.write_text(text + "\n", encoding="utf-8")
+        # a file name that is no text holds lone surrogates; their escape is what JSON takes
+        path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         return path
 
     def as_csv(path: Path) -> Path:
@@ -121,10 +121,8 @@ def _summary_jobs(report: Report, folder: Path) -> list[_Job]:
         csv.write_csv(responses_table(report), path)
         return path
 
-    return [
-        _Job("report", folder / "report.json", as_json),
-        _Job("report", folder / "responses.csv", as_csv),
-    ]
+    fills = zip(REPORT_FILES, (as_json, as_csv), strict=True)
+    return [_Job("report", folder / name, fill) for name, fill in fills]
 
 
 def _refuse_shared_targets(jobs: Sequence[_Job]) -> None:
@@ -192,7 +190,7 @@ def _state(
         return "written"
     if target.is_file() and filecmp.cmp(temporary, target, shallow=False):
         return "unchanged"
-    if any(target.samefile(source) for source in sources):
+    if any(target.samefile(source) for source in sources if Path(source).exists()):
         raise OutputError(
             "is a source of this analysis; sources are never overwritten: choose another --out",
             target=str(target),

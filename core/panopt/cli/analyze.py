@@ -33,7 +33,8 @@ def analyze(  # noqa: PLR0913 - one parameter an option
     logs: Annotated[
         list[str],
         typer.Argument(
-            help="Files, folders or globs: .eval, .json, .jsonl, .yaml, .csv, .parquet."
+            metavar="LOGS...",
+            help="Files, folders or globs: .eval, .json, .jsonl, .yaml, .csv, .parquet.",
         ),
     ],
     *,
@@ -168,6 +169,7 @@ def run(  # noqa: PLR0913 - options
     from panopt.reading import read  # noqa: PLC0415
     from panopt.writing import write  # noqa: PLC0415
 
+    _spare_pandas()
     host = Host()
     with _bar() as progress:
         study = read(
@@ -187,12 +189,33 @@ def run(  # noqa: PLR0913 - options
             report, out=out, copies=copies, summary=out is not None, overwrite=overwrite, host=host
         )
     if as_json:
-        json.dump(report.to_dict(), sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
-        sys.stdout.write("\n")
+        # plain ASCII: names out of logs must not steer the terminal this may be printed on
+        sys.stdout.write(json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n")
     else:
         show_report(report)
         show_written(written)
     return report
+
+
+class _NoPandas:
+    """An import finder that finds no pandas."""
+
+    @staticmethod
+    def find_spec(name: str, *_: object) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name=name)
+
+
+def _spare_pandas() -> None:
+    """Let Arrow find out that it has no pandas to serve; importing it to ask takes a second."""
+    import pyarrow as pa  # noqa: PLC0415 - a fast start
+
+    if "pandas" not in sys.modules:
+        sys.meta_path.insert(0, _NoPandas)
+        try:
+            pa.array([0])
+        finally:
+            sys.meta_path.remove(_NoPandas)
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:
@@ -211,6 +234,7 @@ def _scale(text: str) -> tuple[str, str]:
 def _bar() -> Iterator[Progress]:
     """Show a bar on standard error for files that take a while, when a person is looking."""
     from rich.console import Console  # noqa: PLC0415 - a fast start
+    from rich.markup import escape  # noqa: PLC0415
     from rich.progress import Progress as Bars  # noqa: PLC0415
     from rich.progress import TaskID  # noqa: PLC0415
 
@@ -225,8 +249,7 @@ def _bar() -> Iterator[Progress]:
                 local = Path(location)
                 if local.is_file() and local.stat().st_size < BAR_FROM_BYTES:
                     return
-                name = plain(location).replace("[", "\\[")
-                tasks[location] = bars.add_task(f"reading {name}", total=1.0)
+                tasks[location] = bars.add_task(f"reading {escape(plain(location))}", total=1.0)
             bars.update(tasks[location], completed=share)
 
         yield tell

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -17,11 +18,12 @@ from panopt.errors import PanoptError
 __all__ = ["app", "main"]
 
 BAD_INPUT = 2
+#: An error message may show a few ids of each side.
+LONGEST_ERROR = 1500
 
 app = typer.Typer(
     name="panopt",
     help="Say what LLM-judge scores support: whom to trust, what to escalate, how sure to be.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -34,15 +36,17 @@ def _version(asked: bool) -> None:  # noqa: FBT001 - typer passes the flag by po
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _options(
+    context: typer.Context,
     *,
     _asked: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 app.command()(analyze)
@@ -52,11 +56,24 @@ app.command()(demo)
 
 def main() -> None:
     """Run the command; an error of the user's making is one line on standard error."""
+    code: object = 0
     try:
-        app()
+        code = app(standalone_mode=False)
     except PanoptError as error:
-        sys.stderr.write(f"panopt: error: {plain(str(error))}\n")
-        sys.exit(BAD_INPUT)
+        _fail(str(error))
     except BrokenPipeError:  # the reader of our output went away: `panopt ... | head`
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except typer.Abort:
+        sys.exit(130)
+    except Exception as error:
+        message = getattr(error, "format_message", None)  # usage: whichever click typer carries
+        if message is None:
+            raise
+        _fail(f"{message()} (see: panopt --help)")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str) -> None:
+    sys.stderr.write(f"panopt: error: {plain(message, longest=LONGEST_ERROR)}\n")
+    sys.exit(BAD_INPUT)

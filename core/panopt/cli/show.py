@@ -64,6 +64,7 @@ def _sources(report: Report) -> RenderableType:
         table.add_row(shown(source.location), shown(source.format), *cells)
     more = len(report.study.sources) - MOST_ROWS
     notes = [f"{s.location}: {note}" for s in report.study.sources for note in s.notes]
+    notes += report.notes
     parts: list[RenderableType] = [Text(f"{len(report.study):,} judgments", style="bold"), table]
     if more > 0:
         parts.append(Text(f"... and {more} more sources", style="dim"))
@@ -75,12 +76,12 @@ def _sources(report: Report) -> RenderableType:
 def _criterion(part: CriterionReport, report: Report) -> RenderableType:
     matrix, consensus = part.matrix, part.consensus
     head = Text.assemble(
-        shown(f"{matrix.n_responses:,} responses, "),
-        shown(f"{matrix.n_judges} judges on {matrix.scale}, "),
-        shown(f"{matrix.n_labelled:,} with human labels\n"),
-        Text("aggregated by ", style="dim"),
+        f"{matrix.n_responses:,} responses, {matrix.n_judges} judges on {matrix.scale}, "
+        f"{matrix.n_labelled:,} with human labels\n",
+        ("aggregated by ", "dim"),
         shown(consensus.method, "bold"),
-        shown(f": {consensus.why}", "dim"),
+        (": ", "dim"),
+        shown(consensus.why, "dim"),
     )
     body: list[RenderableType] = [head, Text(), _systems(part), Text(), _judges(part), Text()]
     body += [_panel_numbers(part), *_decisions(part)]
@@ -175,7 +176,7 @@ def _sentences(title: str, sentences: Iterable[str], style: str) -> Group:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, column in enumerate(columns):
-        table.add_column(plain(column), justify="left" if i == 0 else "right", overflow="fold")
+        table.add_column(shown(column), justify="left" if i == 0 else "right", overflow="fold")
     return table
 
 

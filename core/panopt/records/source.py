@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,9 +11,18 @@ from typing import Any
 
 from panopt.errors import SourceError
 
-__all__ = ["Counts", "Source", "SourceFile"]
+__all__ = ["MARK", "REPORT_FILES", "UNREADABLE", "Counts", "Source", "SourceFile"]
 
 HEAD_BYTES = 65536
+
+#: A copy of ``x.eval`` that panopt annotated is ``x.panopt.eval``.
+MARK = "panopt"
+
+#: What panopt writes beside the copies.
+REPORT_FILES = ("report.json", "responses.csv")
+
+#: What opening and decompressing a file may raise; the last two for a URI of no known kind.
+UNREADABLE = (OSError, EOFError, zlib.error, ValueError, ImportError)
 
 
 @dataclass(frozen=True)
@@ -64,8 +74,9 @@ class SourceFile:
             opener: Any = gzip.open if self.is_gzipped else open
             with opener(self.location, "rb") as local:
                 return bytes(local.read(HEAD_BYTES))
-        except (OSError, EOFError) as error:
-            raise SourceError(f"cannot be opened ({error})", source=self.location) from error
+        except UNREADABLE as error:
+            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise SourceError(f"cannot be opened ({why})", source=self.location) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,137 @@
+"""Bytes of a table to Arrow columns: CSV and TSV as text, JSONL and Parquet as they are typed."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from panopt.errors import SourceError
+from panopt.records.source import UNREADABLE, SourceFile
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["SUFFIXES", "parse_table", "read_bytes"]
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+#: Lines of JSON longer than this are parsed the slow way.
+JSON_BLOCK = 8 << 20
+
+
+def parse_table(source: SourceFile, content: bytes) -> pa.Table:
+    """Parse the bytes of a table; every column of a CSV stays text.
+
+    Raises
+    ------
+    SourceError
+        For content that is not of the format its name says, and for repeated column names.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - import panopt stays cheap
+    from pyarrow import parquet  # noqa: PLC0415
+
+    try:
+        if source.suffix == ".parquet":
+            table = parquet.read_table(io.BytesIO(content))
+        elif source.suffix in (".jsonl", ".ndjson"):
+            table = _parse_jsonl(content, source)
+        else:
+            table = _parse_csv(content, source)
+    except (pa.ArrowException, OSError) as error:
+        message = " ".join(str(error).split())
+        raise SourceError(f"cannot be parsed ({message})", source=source.location) from error
+    names = table.column_names
+    for name in names:
+        if names.count(name) > 1:
+            raise SourceError(f"two columns have the name {name!r}", source=source.location)
+    return table
+
+
+def read_bytes(source: SourceFile) -> tuple[bytes, bytes]:
+    """Give the bytes as they are stored, and decompressed.
+
+    Raises
+    ------
+    SourceError
+        For a file that is empty or cannot be read or decompressed.
+    """
+    import fsspec  # noqa: PLC0415 - import panopt stays cheap
+
+    if not source.head:
+        raise SourceError("the file is empty; a table has a header", source=source.location)
+    try:
+        with fsspec.open(source.location, "rb") as file:
+            stored = bytes(file.read())
+        return stored, gzip.decompress(stored) if source.is_gzipped else stored
+    except UNREADABLE as error:
+        raise SourceError(f"cannot be read ({error})", source=source.location) from error
+
+
+def _parse_csv(content: bytes, source: SourceFile) -> pa.Table:
+    import pyarrow as pa  # noqa: PLC0415
+    from pyarrow import csv  # noqa: PLC0415
+
+    form = csv.ParseOptions(
+        delimiter="\t" if source.suffix == ".tsv" else ",", newlines_in_values=True
+    )
+    header = csv.open_csv(io.BytesIO(content), parse_options=form).schema.names
+    texts = csv.ConvertOptions(column_types=dict.fromkeys(header, pa.string()))
+    return csv.read_csv(io.BytesIO(content), parse_options=form, convert_options=texts)
+
+
+def _parse_jsonl(content: bytes, source: SourceFile) -> pa.Table:
+    import pyarrow as pa  # noqa: PLC0415
+    from pyarrow import json as arrow_json  # noqa: PLC0415
+
+    def parse(dates: Sequence[str]) -> pa.Table:
+        texts = pa.schema([(name, pa.string()) for name in dates])
+        return arrow_json.read_json(
+            io.BytesIO(content),
+            read_options=arrow_json.ReadOptions(block_size=JSON_BLOCK),
+            parse_options=arrow_json.ParseOptions(explicit_schema=texts),
+        )
+
+    try:
+        table = parse(())
+        dates = [field.name for field in table.schema if pa.types.is_temporal(field.type)]
+        return parse(dates) if dates else table
+    except pa.ArrowInvalid:
+        return _from_lines(content, source)  # NaN, mixed types, a byte order mark: the slow way
+
+
+def _from_lines(content: bytes, source: SourceFile) -> pa.Table:
+    """Parse JSON line by line; columns of mixed types become text."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    rows = _lines(content, source)
+    columns: dict[str, pa.Array] = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [row.get(name) for row in rows]
+        try:
+            columns[name] = pa.array(values)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            columns[name] = pa.array(
+                [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]
+            )
+    return pa.table(columns)
+
+
+def _lines(content: bytes, source: SourceFile) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(content.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row, why = json.loads(line), "another value"
+        except (ValueError, RecursionError) as error:
+            row, why = None, str(error)
+        if not isinstance(row, dict):
+            raise SourceError(
+                f"is no JSON object ({why}); every line holds one",
+                source=source.location,
+                place=f"line {number}",
+            )
+        rows.append(row)
+    return rows

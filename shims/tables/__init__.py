@@ -8,9 +8,10 @@ left out and named in a note. The same rows give the same study in any of the fo
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from panopt.errors import SourceError
 from panopt.records.ask import Reading
@@ -20,9 +21,6 @@ from panopt.shims.tables.columns import map_columns
 from panopt.shims.tables.parse import SUFFIXES, parse_table, read_bytes
 from panopt.shims.tables.values import human_scores
 from panopt.spec import hookimpl
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["parse_table", "read_table"]
 
@@ -49,9 +47,12 @@ def read_table(source: SourceFile, reading: Reading) -> Study:
     table = parse_table(source, content)
     if table.num_rows == 0:
         raise SourceError("the table has no rows", source=source.location)
-    mapped = map_columns(table, source, reading)
-    study = Study.from_columns(mapped.columns, source=source.location)
-    people = [_labels_of(study, table, name, source) for name in reading.human]
+    try:
+        mapped = map_columns(table, source, reading)
+        study = Study.from_columns(mapped.columns, source=source.location)
+        people = [_labels_of(study, table, name, source) for name in reading.human]
+    except pa.ArrowException as error:  # a column of lists where one of texts is due, and the like
+        raise SourceError(" ".join(str(error).split()), source=source.location) from error
     judged = Study.concat([study, *(part for part in people if part is not None)])
     record = Source(
         location=source.location,
@@ -68,8 +69,6 @@ def read_table(source: SourceFile, reading: Reading) -> Study:
 
 def _labels_of(study: Study, table: pa.Table, name: str, source: SourceFile) -> Study | None:
     """Read a column that repeats the human score of the response on every row of it."""
-    import pyarrow as pa  # noqa: PLC0415
-
     if name not in table.column_names:
         return None
     scores = human_scores(name, table[name], source)

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from panopt.errors import SourceError
 from panopt.records.ask import Reading
-from panopt.records.judgment import JUDGE_KINDS, STATUSES, Judgment
+from panopt.records.judgment import Judgment
 from panopt.records.scale import MOST_LEVELS, Scale
 from panopt.records.source import SourceFile
 
@@ -69,9 +69,6 @@ def typed(home: str, values: Any, source: SourceFile, reading: Reading) -> Any: 
         raise SourceError(f"column {home!r}: {message}", source=source.location) from error
     if home == "judge_kind":
         values = pc.replace_substring_regex(values, "^metric$", "program")
-        _check_names(values, JUDGE_KINDS, home, source)
-    if home == "status":
-        _check_names(values, STATUSES, home, source)
     return values
 
 
@@ -106,6 +103,8 @@ def looks_numeric(values: Any) -> bool:  # noqa: ANN401 - an Arrow column
     """Tell a column of numbers, typed as such or written in text."""
     if pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
         return True
+    if pa.types.is_nested(values.type):
+        return False
     texts = {str(text).strip() for text in values.unique().to_pylist() if text is not None}
     texts = {text for text in texts if text.lower() not in MISSING}
     return bool(texts) and all(map(_is_number, texts))
@@ -150,22 +149,6 @@ def _range_text(low: float, high: float, *, whole: bool) -> str:
         return str(Scale("binary"))
     whole = whole and high - low == round(high - low) and low == round(low)
     return str(Scale("ordinal" if whole else "continuous", low, high))
-
-
-def _check_names(
-    values: Any,  # noqa: ANN401 - an Arrow column
-    allowed: tuple[str, ...],
-    home: str,
-    source: SourceFile,
-) -> None:
-    for name in values.unique().to_pylist():
-        if name not in allowed:
-            row = values.to_pylist().index(name) + 1
-            raise SourceError(
-                f"{home} {name!r} is unknown; it must be one of {', '.join(allowed)}",
-                source=source.location,
-                place=f"row {row}",
-            )
 
 
 def human_scores(name: str, values: Any, source: SourceFile) -> Any:  # noqa: ANN401 - Arrow columns

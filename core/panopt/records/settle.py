@@ -61,7 +61,7 @@ def settle_scales(
 
     Scores that no one declared a scale for get one by judge and criterion: the one of the panel
     that fits, else the first common range that holds them. Judgments without a score or label
-    take the scale of their judge, else the panel's.
+    take the scale of their judge, else the panel's. Scores on a nominal scale become labels.
 
     Parameters
     ----------
@@ -85,6 +85,7 @@ def settle_scales(
         return study, ()
     columns = _Columns(study)
     columns.declare(declared)
+    study = _classes_as_labels(study, columns)
     n_declared = len(columns.known)
     notes: list[str] = []
     key = (columns.criterion.astype(np.int64) * len(columns.judges) + columns.judge) * 2
@@ -105,7 +106,7 @@ class _Columns:
     """The columns of a study that settling looks at, and the scales it has settled so far."""
 
     def __init__(self, study: Study) -> None:
-        self.score = study.numbers("score")
+        self.score = study.numbers("score").copy()
         self.judge, self.judges = study.codes("judge")
         self.criterion, self.criteria = study.codes("criterion")
         self.labelled = study.codes("label")[0] >= 0
@@ -151,6 +152,25 @@ class _Columns:
             rows = np.flatnonzero(self.scale == code)
             off[rows] |= Scale.parse(text).off(self.score[rows])
         return off
+
+
+def _classes_as_labels(study: Study, columns: _Columns) -> Study:
+    """Read the scores on a nominal scale (numbers of classes) as labels."""
+    rows = columns.scale == columns.known.get(str(Scale("nominal")), -2)
+    rows &= ~np.isnan(columns.score)
+    if not rows.any():
+        return study
+    values, which = np.unique(columns.score[rows], return_inverse=True)
+    labels, names = study.codes("label")
+    labels = labels.copy()
+    labels[rows] = np.where(labels[rows] < 0, which + len(names), labels[rows])
+    columns.score[rows] = np.nan
+    columns.labelled[rows] = True
+    texts = [f"{value:.15g}" for value in values]
+    score = pa.array(columns.score, from_pandas=True)
+    return study.with_column("score", score).with_column(
+        "label", _encoded(labels, [*names, *texts])
+    )
 
 
 def _settle_criterion(

@@ -1,0 +1,358 @@
+"""What to do with each response: trust the verdict, escalate it, call it ambiguous, ask a human.
+
+*Trust*: the verdict's confidence reaches the threshold that human labels certified; or, without
+labels, the panel leaves less than epsilon on the other side of the pass mark (and then nothing is
+guaranteed). *Human*: the panel has no verdict. What is left is uncertain, and the question is why:
+
+- *ambiguous* (aleatoric): more judging would not settle it. Its human labels are split, or most
+  of the judges' spread is single judges contradicting themselves, or the judges are many and
+  evenly split;
+- *escalate* (epistemic): a stronger judge has a fair chance to settle it.
+
+That chance is the preposterior probability of the value of information (Raiffa & Schlaifer 1961,
+chapter 5). Let the n votes put the response z standard errors off the pass mark, ``z = Phi^-1(1 -
+doubt)``, and let the next judge be worth m such votes. With ``r = n / (n + m)`` the new standard
+error is ``sqrt(r)`` of the old and the value moves by a normal step of variance ``1 - r``, so the
+doubt falls below epsilon, ``q = Phi^-1(1 - epsilon)``, with probability
+``Phi((z - q sqrt(r)) / sqrt(1 - r)) + Phi((-z - q sqrt(r)) / sqrt(1 - r))``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from panopt.records.ask import Ask
+from panopt.records.calibration import Calibration, calibrate, certify
+from panopt.records.consensus import OUTCOMES, Consensus
+from panopt.records.decisions import DECISIONS, Decisions
+from panopt.records.matrix import Matrix
+from panopt.spec import hookimpl
+from panopt.stats.binomial import clopper_pearson
+from panopt.stats.certify import CertifiedThreshold
+from panopt.stats.shares import larger_share, within_share
+
+__all__ = ["REASONS", "Triage", "settling_chance", "triage", "vote_doubt"]
+
+Floats = NDArray[np.float64]
+
+TRUST, ESCALATE, AMBIGUOUS, HUMAN = range(len(DECISIONS))
+
+#: Why, by code; the last ones stand for the outcomes of a panel without a verdict.
+REASONS: tuple[str, ...] = (
+    "certified",
+    "confident",
+    "may_settle",
+    "humans_split",
+    "judges_waver",
+    "judges_split",
+    *OUTCOMES,
+)
+_CERTIFIED, _CONFIDENT, _MAY_SETTLE, _HUMANS_SPLIT, _JUDGES_WAVER, _JUDGES_SPLIT = range(6)
+_FIRST_OUTCOME = 6
+
+_NO_VERDICT = {
+    "decided": "the panel gave no confidence in its verdict",
+    "tie": "the judges are tied and name no winner",
+    "split": "the judges are split and name no winner",
+    "quorum_not_met": "only {n_votes:.0f} judge(s) decided, fewer than were asked for",
+    "all_abstained": "every judge abstained",
+    "all_failed": "every judge failed",
+    "response_error": "the response itself failed: there is nothing to judge",
+    "no_votes": "no judge was asked",
+}
+
+#: Shares from which human labels count as split, and repeats as wavering.
+SPLIT_SHARE = 0.6
+WAVER_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """A decision for every response, and why; all arrays of one length.
+
+    Attributes
+    ----------
+    decision
+        Codes into :data:`panopt.records.decisions.DECISIONS`.
+    reason
+        Codes into :data:`REASONS`.
+    chance
+        Probability that a stronger judge settles the response; NaN without a verdict.
+    """
+
+    decision: NDArray[np.int8]
+    reason: NDArray[np.int16]
+    chance: Floats
+
+
+def triage(  # noqa: PLR0913 - one argument an option
+    confidence: ArrayLike,
+    doubt: ArrayLike,
+    n_votes: ArrayLike,
+    outcome: ArrayLike,
+    *,
+    certified: float | None = None,
+    epsilon: float = 0.1,
+    human_share: ArrayLike | None = None,
+    waver_share: ArrayLike | None = None,
+    worth: float = 5.0,
+    promise: float = 0.25,
+) -> Triage:
+    """Decide what to do with each response.
+
+    Parameters
+    ----------
+    confidence
+        What the certificate was calibrated on, shape (responses,); NaN where the panel has no
+        verdict.
+    doubt
+        Probability that the truth is on the other side of the pass mark than the verdict, by
+        the panel's own account, shape (responses,); NaN where there is no verdict. See
+        :func:`vote_doubt`.
+    n_votes
+        Decisive judges, shape (responses,).
+    outcome
+        Codes into :data:`panopt.records.consensus.OUTCOMES`, shape (responses,).
+    certified
+        Certified confidence threshold, infinity where labels certify none (nothing is trusted
+        then); None where there are no labels to ask: responses with ``doubt < epsilon`` are
+        trusted, without a guarantee.
+    epsilon
+        Doubt at which a verdict counts as settled, in (0, 1/2).
+    human_share
+        Share of a response's human labels on the larger side, NaN below two labels; at most .6
+        is a split.
+    waver_share
+        Share of the judges' variance that is within judges, over repeats, NaN without repeats;
+        from .5 on the judges contradict themselves more than each other.
+    worth
+        How many votes of this panel a stronger judge is worth, above 0.
+    promise
+        Least chance of settling a response that makes it worth escalating, in [0, 1].
+
+    Returns
+    -------
+    Triage
+        Codes; O(responses), no text is made.
+
+    Raises
+    ------
+    ValueError
+        For arrays of different length or options off their range.
+
+    Examples
+    --------
+    >>> share, n = np.array([1.0, 2 / 3, 0.5, np.nan]), np.array([5, 3, 10, 0])
+    >>> result = triage(share, vote_doubt(share, n), n, [0, 0, 0, 4])
+    >>> [DECISIONS[code] for code in result.decision]
+    ['trust', 'escalate', 'ambiguous', 'human']
+    """
+    c, d = np.asarray(confidence, dtype=np.float64), np.asarray(doubt, dtype=np.float64)
+    n, out = np.asarray(n_votes, dtype=np.float64), np.asarray(outcome)
+    split = _optional(human_share, c.shape)
+    waver = _optional(waver_share, c.shape)
+    for name, array in (("doubt", d), ("n_votes", n), ("outcome", out)):
+        if array.shape != c.shape or c.ndim != 1:
+            raise ValueError(f"{name} must have the shape of confidence, {c.shape}")
+    _check_options(epsilon, worth, promise)
+    silent = np.isnan(c) | np.isnan(d)
+    chance = np.full(c.shape, np.nan)
+    chance[~silent] = settling_chance(d[~silent], n[~silent], epsilon=epsilon, worth=worth)
+    trusted = ~silent & ((d < epsilon) if certified is None else (c >= certified))
+    # Later lines win over earlier ones.
+    decision = np.full(c.shape, ESCALATE, dtype=np.int8)
+    reason = np.full(c.shape, _MAY_SETTLE, dtype=np.int16)
+    for where, what, why in (
+        (chance < promise, AMBIGUOUS, _JUDGES_SPLIT),
+        (waver >= WAVER_SHARE, AMBIGUOUS, _JUDGES_WAVER),
+        (split <= SPLIT_SHARE, AMBIGUOUS, _HUMANS_SPLIT),
+        (trusted, TRUST, _CONFIDENT if certified is None else _CERTIFIED),
+        (silent, HUMAN, _FIRST_OUTCOME + out),
+    ):
+        decision[where] = what
+        reason[where] = why[where] if isinstance(why, np.ndarray) else why
+    return Triage(decision, reason, chance)
+
+
+def settling_chance(
+    doubt: ArrayLike, n_votes: ArrayLike, *, epsilon: float = 0.1, worth: float = 5.0
+) -> Floats:
+    """Give the probability that a stronger judge brings the doubt below epsilon, either way.
+
+    Parameters
+    ----------
+    doubt
+        Probability of the other side now, any shape.
+    n_votes
+        Votes it rests on, same shape, at least 1.
+    epsilon, worth
+        See :func:`triage`.
+
+    Examples
+    --------
+    >>> settling_chance([0.5, 0.5, 0.25], [2, 10, 1]).round(2)
+    array([0.42, 0.07, 0.66])
+    """
+    from scipy.special import ndtr, ndtri  # noqa: PLC0415 - scipy is imported late
+
+    # Doubt above 1/2 (a rule that overrules the votes) is as far off the mark on the other side.
+    z = np.abs(ndtri(np.asarray(doubt, dtype=np.float64)))
+    n = np.maximum(np.asarray(n_votes, dtype=np.float64), 1.0)
+    kept, moved = np.sqrt(n / (n + worth)), np.sqrt(worth / (n + worth))
+    mark = float(ndtri(1.0 - epsilon)) * kept
+    return np.asarray(ndtr((z - mark) / moved) + ndtr((-z - mark) / moved))
+
+
+def vote_doubt(share: ArrayLike, n_votes: ArrayLike) -> Floats:
+    """Give the probability that most judges of this kind would vote the other way.
+
+    With k = share x n of n votes on the verdict's side and a uniform prior on the share among
+    all such judges, it is P(Beta(k + 1, n - k + 1) < 1/2): one vote leaves .25, three equal
+    votes leave .0625.
+
+    Parameters
+    ----------
+    share
+        Share of decisive votes on the verdict's side, any shape; NaN stays NaN.
+    n_votes
+        Decisive votes, same shape.
+
+    Examples
+    --------
+    >>> vote_doubt([1.0, 1.0, 0.8], [1, 3, 5]).round(4)
+    array([0.25  , 0.0625, 0.1094])
+    """
+    from scipy.special import betainc  # noqa: PLC0415 - scipy is imported late
+
+    n = np.asarray(n_votes, dtype=np.float64)
+    agreeing = np.asarray(share, dtype=np.float64) * n
+    return np.asarray(betainc(agreeing + 1.0, n - agreeing + 1.0, 0.5))
+
+
+def _optional(values: ArrayLike | None, shape: tuple[int, ...]) -> Floats:
+    array = np.full(shape, np.nan) if values is None else np.asarray(values, dtype=np.float64)
+    if array.shape != shape:
+        raise ValueError(f"human_share and waver_share must have the shape of confidence, {shape}")
+    return array
+
+
+def _check_options(epsilon: float, worth: float, promise: float) -> None:
+    if not 0.0 < epsilon < 0.5:
+        raise ValueError(f"epsilon = {epsilon} must lie strictly between 0 and 1/2")
+    if not 0.0 < worth < np.inf:
+        raise ValueError(f"worth = {worth} must be a finite number above 0")
+    if not 0.0 <= promise <= 1.0:
+        raise ValueError(f"promise = {promise} must lie in [0, 1]")
+
+
+@hookimpl
+def panopt_decide(matrix: Matrix, consensus: Consensus, ask: Ask) -> Decisions | None:
+    """Decide on each response of one criterion, with the reason in words."""
+    calibration = calibrate(matrix, consensus, ask)
+    result = certify(calibration, ask)
+    confidence, n_votes = consensus.confidence, consensus.n_votes.astype(np.float64)
+    posterior = consensus.confidence_source == "posterior probability"
+    doubt = 1.0 - confidence if posterior else vote_doubt(confidence, n_votes)
+    epsilon = min(ask.alpha, 0.49)
+    certified = _certified(calibration, result, doubt, epsilon)
+    human_share = _human_share(matrix, ask.threshold)
+    votes = matrix.votes
+    waver_share = within_share(votes.response, votes.judge, votes.score, matrix.n_responses)
+    found = triage(
+        confidence,
+        doubt,
+        n_votes,
+        consensus.outcome,
+        certified=certified,
+        epsilon=epsilon,
+        human_share=human_share,
+        waver_share=waver_share,
+    )
+    promised = certified is not None and result.feasible
+    return Decisions(
+        criterion=matrix.criterion,
+        method="certified confidence" if promised else "the panel's own doubt",
+        decision=found.decision,
+        reason=found.reason,
+        reasons=_sentences(certified, epsilon),
+        numbers={
+            "confidence": confidence,
+            "doubt": doubt,
+            "n_votes": n_votes,
+            "chance": found.chance,
+            "human_share": human_share,
+            "waver_share": waver_share,
+        },
+        guarantee=_guarantee(result) if promised else None,
+        no_guarantee=None if promised else _no_guarantee(result, certified, epsilon),
+    )
+
+
+def _certified(
+    calibration: Calibration, result: CertifiedThreshold, doubt: Floats, epsilon: float
+) -> float | None:
+    """Give the threshold to trust from: None where the labels are too few to say anything.
+
+    Too few to certify may still be enough to refute: when even the lower bound on the errors
+    among the verdicts that would be trusted is above alpha, nothing is trusted.
+    """
+    if result.n_labels >= result.labels_needed:
+        return result.threshold
+    own = doubt[calibration.rows] < epsilon
+    errors = int(np.count_nonzero(own & ~calibration.agrees))
+    if not errors:
+        return None
+    low, _ = clopper_pearson(errors, int(own.sum()), level=1.0 - 2.0 * min(result.delta, 0.49))
+    return np.inf if float(low) > result.alpha else None
+
+
+def _sentences(certified: float | None, epsilon: float) -> tuple[str, ...]:
+    if certified is None:
+        short = f"doubt {{doubt:.3f}} is not below {epsilon:g}"
+    elif np.isinf(certified):
+        short = "no confidence is certified by the human labels"
+    else:
+        short = f"confidence {{confidence:.3f}} is below the certified {certified:.3f}"
+    stronger = "a stronger judge would settle it with probability {chance:.2f}"
+    return (
+        f"confidence {{confidence:.3f}} reaches the certified {certified or 0.0:.3f}",
+        f"doubt {{doubt:.3f}} is below {epsilon:g}; too few human labels to guarantee anything",
+        f"{short}; {{n_votes:.0f}} vote(s), {stronger}",
+        f"{short}; its human labels are split ({{human_share:.2f}} on the larger side)",
+        f"{short}; the judges contradict themselves on repeats ({{waver_share:.2f}} of the spread)",
+        f"{short}; {{n_votes:.0f}} votes are split, {stronger} only",
+        *(_NO_VERDICT[outcome] for outcome in OUTCOMES),
+    )
+
+
+def _guarantee(result: CertifiedThreshold) -> str:
+    return (
+        f"with probability {1 - result.delta:g} over the draw of the {result.n_labels} labels, at "
+        f"least {1 - result.alpha:g} of the trusted verdicts agree with the human label "
+        f"({result.errors} of {result.n} labelled ones did not, exact bound {result.bound:.3f}); "
+        f"assumes: {result.assumption}"
+    )
+
+
+def _no_guarantee(result: CertifiedThreshold, certified: float | None, epsilon: float) -> str:
+    own = f"trust means that the panel's own doubt is below {epsilon:g}"
+    if certified is None:
+        labels = (
+            f"only {result.n_labels} usable human labels" if result.n_labels else "no human labels"
+        )
+        return f"{labels}, at least {result.labels_needed} are needed for a guarantee; {own}"
+    if result.n_labels < result.labels_needed:
+        return "the few human labels contradict the panel: nothing is trusted"
+    return f"nothing is trusted: {result.reason}"
+
+
+def _human_share(matrix: Matrix, threshold: float) -> Floats:
+    votes = matrix.human_votes
+    if matrix.scale.kind == "nominal":
+        side = votes.label
+    else:
+        side = np.where(np.isnan(votes.score), -1, votes.score >= threshold).astype(np.int32)
+    return larger_share(votes.response, side, matrix.n_responses)

@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from panopt.plugins.triage import REASONS, panopt_decide, settling_chance, triage, vote_doubt
+from panopt.records.ask import Ask
+from panopt.records.consensus import OUTCOMES
+from panopt.records.decisions import DECISIONS
+
+Judge = Callable[..., Any]
+
+
+def of_votes(passing: int, n: int, **options: object) -> tuple[str, str]:
+    share = max(passing, n - passing) / n
+    result = triage([share], vote_doubt([share], [n]), [n], [0], **options)  # type: ignore[arg-type]
+    return DECISIONS[result.decision[0]], REASONS[result.reason[0]]
+
+
+@pytest.mark.parametrize(
+    ("passing", "n", "decision"),
+    [
+        (5, 5, "trust"),
+        (3, 3, "trust"),
+        (1, 1, "escalate"),  # a single vote is never trusted unlabelled
+        (2, 2, "escalate"),
+        (1, 2, "escalate"),  # two judges split: one more tells
+        (2, 3, "escalate"),
+        (3, 5, "escalate"),
+        (4, 5, "escalate"),
+        (5, 10, "ambiguous"),  # ten judges split: ten more would split too
+        (8, 15, "ambiguous"),
+        (14, 15, "trust"),
+    ],
+)
+def test_votes_without_labels(passing: int, n: int, decision: str) -> None:
+    assert of_votes(passing, n)[0] == decision
+
+
+def test_certificate_decides_trust_and_an_empty_one_trusts_nothing() -> None:
+    confidence, doubt = np.array([0.9, 0.8, 0.99]), np.array([0.1, 0.2, 0.01])
+    n, fine = np.full(3, 5), np.zeros(3, dtype=int)
+    names = [DECISIONS[i] for i in triage(confidence, doubt, n, fine, certified=0.9).decision]
+    assert names == ["trust", "escalate", "trust"]
+    nothing = triage(confidence, doubt, n, fine, certified=np.inf)
+    assert not (nothing.decision == DECISIONS.index("trust")).any()
+
+
+def test_reasons_beyond_the_votes() -> None:
+    assert of_votes(3, 5, human_share=[0.5]) == ("ambiguous", "humans_split")
+    assert of_votes(3, 5, human_share=[1.0]) == ("escalate", "may_settle")
+    assert of_votes(3, 5, waver_share=[0.7]) == ("ambiguous", "judges_waver")
+    assert of_votes(5, 5, waver_share=[0.7], human_share=[0.5])[0] == "trust"
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_no_verdict_goes_to_a_human_with_its_outcome(outcome: str) -> None:
+    result = triage([np.nan], [np.nan], [0], [OUTCOMES.index(outcome)])
+    assert DECISIONS[result.decision[0]] == "human"
+    assert REASONS[result.reason[0]] == outcome
+    assert np.isnan(result.chance[0])
+
+
+def test_settling_chance_is_what_simulation_gives() -> None:
+    # Flat prior: truth about the value now ~ N(value, se^2); m more votes of the same noise.
+    rng, draws, q = np.random.default_rng(0), 200_000, stats.norm.ppf(0.9)
+    for z, n, m in ((0.0, 2, 5), (0.4, 5, 5), (1.1, 3, 2), (0.2, 10, 1)):
+        truth = z + rng.normal(0, 1, draws)
+        new = truth + rng.normal(0, np.sqrt(n / m), draws)
+        posterior = (n * z + m * new) / (n + m)
+        settled = np.abs(posterior) > q * np.sqrt(n / (n + m))
+        chance = settling_chance(stats.norm.sf(z), n, epsilon=0.1, worth=m)
+        assert float(chance) == pytest.approx(settled.mean(), abs=0.005)
+
+
+def test_vote_doubt_is_the_posterior_tail() -> None:
+    assert float(vote_doubt(0.75, 8)) == pytest.approx(stats.beta(7, 3).cdf(0.5))
+    assert np.isnan(vote_doubt(np.nan, 3))
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.integers(1, 50)), min_size=1, max_size=30),
+    st.floats(0.01, 0.4),
+)
+def test_every_response_gets_one_decision_and_trust_grows_with_epsilon(
+    rows: list[tuple[float, int]], epsilon: float
+) -> None:
+    share, n = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
+    doubt, outcome = 1 - share, np.zeros(len(rows), dtype=int)
+    tight = triage(share, doubt, n, outcome, epsilon=epsilon)
+    loose = triage(share, doubt, n, outcome, epsilon=min(1.5 * epsilon, 0.49))
+    assert ((tight.decision != 0) | (loose.decision == 0)).all()
+    assert set(tight.decision.tolist()) <= {0, 1, 2}
+    assert ((tight.chance >= 0) & (tight.chance <= 1)).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epsilon": 0.5}, "epsilon = 0.5 must lie strictly between 0 and 1/2"),
+        ({"worth": 0.0}, "worth = 0.0 must be a finite number above 0"),
+        ({"promise": 2.0}, r"promise = 2.0 must lie in \[0, 1\]"),
+        ({"human_share": [0.5, 0.5]}, "must have the shape of confidence"),
+    ],
+)
+def test_bad_options_are_named(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        triage([0.9], [0.1], [3], [0], **options)
+    with pytest.raises(ValueError, match="doubt must have the shape"):
+        triage([0.9], [0.1, 0.2], [3], [0])
+
+
+def test_hook_with_labels_trusts_what_is_certified(judged: Judge) -> None:
+    rng = np.random.default_rng(0)
+    verdict = (rng.random(500) < 0.5).astype(float)
+    confidence = 0.5 + 0.5 * rng.random(500)
+    right = rng.random(500) < np.where(confidence > 0.7, 0.99, 0.5)
+    human = np.where(right, verdict, 1 - verdict)
+    human[200:] = np.nan
+    case = judged(verdict[:, None], human=human, confidence=confidence)
+    found = panopt_decide(case.matrix, case.consensus, Ask())
+    assert found is not None
+    assert found.no_guarantee is None
+    assert found.guarantee is not None
+    assert "with probability 0.9 over the draw of the 200 labels" in found.guarantee
+    trusted = found.decision == DECISIONS.index("trust")
+    assert trusted.any()
+    assert np.mean(~right[trusted]) < 0.1
+    assert confidence[trusted].min() > confidence[~trusted].max()
+    best, worst = int(np.argmax(confidence)), int(np.argmin(confidence))
+    assert "reaches the certified" in found.why(best)
+    assert "is below the certified" in found.why(worst)
+    assert "settle it with probability" in found.why(worst)
+
+
+def test_hook_without_labels_promises_nothing(judged: Judge) -> None:
+    votes = np.ones((4, 5))
+    votes[1, :2] = 0
+    votes[2] = np.nan
+    case = judged(votes)
+    found = panopt_decide(case.matrix, case.consensus, Ask())
+    assert found is not None
+    assert found.guarantee is None
+    assert found.no_guarantee is not None
+    assert found.no_guarantee.startswith("no human labels, at least 22 are needed")
+    assert [found.name(i) for i in range(4)] == ["trust", "escalate", "human", "trust"]
+    assert found.why(0) == ("doubt 0.016 is below 0.1; too few human labels to guarantee anything")
+    assert found.why(2) == "every judge failed"
+
+
+def test_hook_with_too_few_labels_says_so_unless_they_refute_the_panel(judged: Judge) -> None:
+    votes = np.ones((30, 5))
+    human = np.full(30, np.nan)
+    human[:10] = 1.0
+    kind = judged(votes, human=human)
+    found = panopt_decide(kind.matrix, kind.consensus, Ask())
+    assert found is not None
+    assert found.no_guarantee is not None
+    assert found.no_guarantee.startswith("only 10 usable human labels, at least 22")
+    assert found.counts()["trust"] == 30
+    human[:8] = 0.0
+    cruel = judged(votes, human=human)
+    refuted = panopt_decide(cruel.matrix, cruel.consensus, Ask())
+    assert refuted is not None
+    assert refuted.no_guarantee == ("the few human labels contradict the panel: nothing is trusted")
+    assert refuted.counts()["trust"] == 0
+
+
+def test_hook_trusts_nothing_when_labels_suffice_but_certify_none(judged: Judge) -> None:
+    rng = np.random.default_rng(0)
+    case = judged(np.ones((100, 5)), human=(rng.random(100) < 0.5).astype(float))
+    found = panopt_decide(case.matrix, case.consensus, Ask())
+    assert found is not None
+    assert found.counts()["trust"] == 0
+    assert found.no_guarantee is not None
+    assert "above alpha = 0.1" in found.no_guarantee
+    assert found.why(0).startswith("no confidence is certified by the human labels; 5 vote(s)")
+
+
+def test_hook_sees_split_humans_and_wavering_judges(judged: Judge) -> None:
+    votes = np.tile([1.0, 1.0, 0.0], (3, 1))
+    human = np.full((2, 3), np.nan)
+    human[:, 0] = [1.0, 0.0]
+    case = judged(votes, human=human)
+    found = panopt_decide(case.matrix, case.consensus, Ask())
+    assert found is not None
+    assert found.name(0) == "ambiguous"
+    assert "human labels are split (0.50 on the larger side)" in found.why(0)
+    votes = case.matrix.votes
+    repeated = replace(  # judge 1 was judge 0 asked again, who then changed its mind
+        votes,
+        repeat=(votes.judge == 1).astype(np.int32),
+        judge=votes.judge // 2,
+        score=np.where(votes.judge == 1, 0.0, 1.0),
+    )
+    wavering = panopt_decide(replace(case.matrix, votes=repeated), case.consensus, Ask())
+    assert wavering is not None
+    assert "contradict themselves on repeats" in wavering.why(1)
+
+
+def test_every_sentence_can_be_filled(judged: Judge) -> None:
+    case = judged(np.ones((2, 3)))
+    found = panopt_decide(case.matrix, case.consensus, Ask())
+    assert found is not None
+    assert len(found.reasons) == len(REASONS)
+    numbers = {name: values[0] for name, values in found.numbers.items()}
+    for sentence in found.reasons:
+        assert "{" not in sentence.format(**numbers)

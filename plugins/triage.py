@@ -2,7 +2,7 @@
 
 *Trust*: the verdict's confidence reaches the threshold that human labels certified; or, without
 labels, the panel leaves less than epsilon on the other side of the pass mark (and then nothing is
-guaranteed). *Human*: the panel has no verdict. What is left is uncertain, and the question is why:
+guaranteed). *Human*: no judge decided. What is left is uncertain, and the question is why:
 
 - *ambiguous* (aleatoric): more judging would not settle it. Its human labels are split, or most
   of the judges' spread is single judges contradicting themselves, or the judges are many and
@@ -48,10 +48,12 @@ REASONS: tuple[str, ...] = (
     "humans_split",
     "judges_waver",
     "judges_split",
+    "tie_may_settle",
+    "tie_stays",
     *OUTCOMES,
 )
 _CERTIFIED, _CONFIDENT, _MAY_SETTLE, _HUMANS_SPLIT, _JUDGES_WAVER, _JUDGES_SPLIT = range(6)
-_FIRST_OUTCOME = 6
+_TIE_MAY_SETTLE, _TIE_STAYS, _FIRST_OUTCOME = 6, 7, 8
 
 _NO_VERDICT = {
     "decided": "the panel gave no confidence in its verdict",
@@ -80,7 +82,7 @@ class Triage:
     reason
         Codes into :data:`REASONS`.
     chance
-        Probability that a stronger judge settles the response; NaN without a verdict.
+        Probability that a stronger judge settles the response; NaN where nobody decided.
     """
 
     decision: NDArray[np.int8]
@@ -107,11 +109,11 @@ def triage(  # noqa: PLR0913 - one argument an option
     ----------
     confidence
         What the certificate was calibrated on, shape (responses,); NaN where the panel has no
-        verdict.
+        verdict, which is never trusted.
     doubt
         Probability that the truth is on the other side of the pass mark than the verdict, by
-        the panel's own account, shape (responses,); NaN where there is no verdict. See
-        :func:`vote_doubt`.
+        the panel's own account, shape (responses,): 1/2 for a tie, NaN where nobody decided.
+        See :func:`vote_doubt`.
     n_votes
         Decisive judges, shape (responses,).
     outcome
@@ -158,10 +160,11 @@ def triage(  # noqa: PLR0913 - one argument an option
         if array.shape != c.shape or c.ndim != 1:
             raise ValueError(f"{name} must have the shape of confidence, {c.shape}")
     _check_options(epsilon, worth, promise)
-    silent = np.isnan(c) | np.isnan(d)
+    silent = np.isnan(d)
     chance = np.full(c.shape, np.nan)
     chance[~silent] = settling_chance(d[~silent], n[~silent], epsilon=epsilon, worth=worth)
-    trusted = ~silent & ((d < epsilon) if certified is None else (c >= certified))
+    sure = d < epsilon if certified is None else c >= certified
+    trusted = ~silent & ~np.isnan(c) & sure
     # Later lines win over earlier ones.
     decision = np.full(c.shape, ESCALATE, dtype=np.int8)
     reason = np.full(c.shape, _MAY_SETTLE, dtype=np.int16)
@@ -174,6 +177,8 @@ def triage(  # noqa: PLR0913 - one argument an option
     ):
         decision[where] = what
         reason[where] = why[where] if isinstance(why, np.ndarray) else why
+    tied = ~silent & np.isnan(c)
+    reason[tied] = np.where(decision[tied] == ESCALATE, _TIE_MAY_SETTLE, _TIE_STAYS)
     return Triage(decision, reason, chance)
 
 
@@ -256,6 +261,7 @@ def panopt_decide(matrix: Matrix, consensus: Consensus, ask: Ask) -> Decisions |
     confidence, n_votes = consensus.confidence, consensus.n_votes.astype(np.float64)
     posterior = consensus.confidence_source == "posterior probability"
     doubt = 1.0 - confidence if posterior else vote_doubt(confidence, n_votes)
+    doubt[_undecided(consensus)] = 0.5
     epsilon = min(ask.alpha, 0.49)
     certified = _certified(calibration, result, doubt, epsilon)
     human_share = _human_share(matrix, ask.threshold)
@@ -291,6 +297,13 @@ def panopt_decide(matrix: Matrix, consensus: Consensus, ask: Ask) -> Decisions |
     )
 
 
+def _undecided(consensus: Consensus) -> NDArray[np.bool_]:
+    """Tell which responses the judges did decide on, but without a winner."""
+    without = np.isin(consensus.outcome, [OUTCOMES.index("tie"), OUTCOMES.index("split")])
+    undecided: NDArray[np.bool_] = without & np.isnan(consensus.confidence)
+    return undecided
+
+
 def _certified(
     calibration: Calibration, result: CertifiedThreshold, doubt: Floats, epsilon: float
 ) -> float | None:
@@ -316,14 +329,21 @@ def _sentences(certified: float | None, epsilon: float) -> tuple[str, ...]:
         short = "no confidence is certified by the human labels"
     else:
         short = f"confidence {{confidence:.3f}} is below the certified {certified:.3f}"
+    reaches = (
+        f"confidence {{confidence:.3f}} reaches the certified {certified:.3f}"
+        if certified
+        else "every verdict is certified, whatever its confidence ({confidence:.3f})"
+    )
     stronger = "a stronger judge would settle it with probability {chance:.2f}"
     return (
-        f"confidence {{confidence:.3f}} reaches the certified {certified or 0.0:.3f}",
+        reaches,
         f"doubt {{doubt:.3f}} is below {epsilon:g}; too few human labels to guarantee anything",
         f"{short}; {{n_votes:.0f}} vote(s), {stronger}",
         f"{short}; its human labels are split ({{human_share:.2f}} on the larger side)",
         f"{short}; the judges contradict themselves on repeats ({{waver_share:.2f}} of the spread)",
         f"{short}; {{n_votes:.0f}} votes are split, {stronger} only",
+        f"the judges name no winner; {{n_votes:.0f}} vote(s), {stronger}",
+        "the judges name no winner in {n_votes:.0f} votes; more judging is unlikely to settle it",
         *(_NO_VERDICT[outcome] for outcome in OUTCOMES),
     )
 

@@ -68,6 +68,13 @@ def test_no_verdict_goes_to_a_human_with_its_outcome(outcome: str) -> None:
     assert np.isnan(result.chance[0])
 
 
+def test_ties_are_never_trusted_but_may_be_worth_another_judge() -> None:
+    tie, nobody = OUTCOMES.index("tie"), np.full(2, np.nan)
+    result = triage(nobody, [0.5, 0.5], [2, 12], [tie, tie], certified=0.0)
+    assert [DECISIONS[code] for code in result.decision] == ["escalate", "ambiguous"]
+    assert [REASONS[code] for code in result.reason] == ["tie_may_settle", "tie_stays"]
+
+
 def test_settling_chance_is_what_simulation_gives() -> None:
     # Flat prior: truth about the value now ~ N(value, se^2); m more votes of the same noise.
     rng, draws, q = np.random.default_rng(0), 200_000, stats.norm.ppf(0.9)
@@ -204,6 +211,23 @@ def test_hook_sees_split_humans_and_wavering_judges(judged: Judge) -> None:
     wavering = panopt_decide(replace(case.matrix, votes=repeated), case.consensus, Ask())
     assert wavering is not None
     assert "contradict themselves on repeats" in wavering.why(1)
+
+
+def test_hook_escalates_a_tie_of_two_and_says_when_all_is_certified(judged: Judge) -> None:
+    votes = np.ones((40, 2))
+    votes[3] = [1.0, 0.0]
+    case = judged(votes, human=np.ones(40))
+    outcome, confidence = case.consensus.outcome.copy(), case.consensus.confidence.copy()
+    verdict = case.consensus.verdict.copy()
+    outcome[3], confidence[3], verdict[3] = OUTCOMES.index("tie"), np.nan, -1
+    tied = replace(case.consensus, outcome=outcome, confidence=confidence, verdict=verdict)
+    found = panopt_decide(case.matrix, tied, Ask())
+    assert found is not None
+    assert found.name(3) == "escalate"
+    assert found.why(3).endswith(
+        "2 vote(s), a stronger judge would settle it with probability 0.42"
+    )
+    assert found.why(0) == "every verdict is certified, whatever its confidence (1.000)"
 
 
 def test_every_sentence_can_be_filled(judged: Judge) -> None:

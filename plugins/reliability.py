@@ -113,8 +113,8 @@ def krippendorff_alpha(  # noqa: PLR0913 - options of one estimate and of its in
     matrix = rating_matrix(ratings, raters)
     if level not in get_args(Level):
         raise ValueError(f"level = {level!r} must be one of {', '.join(get_args(Level))}")
-    if n_boot < 0:
-        raise ValueError(f"n_boot = {n_boot} must be 0 or more")
+    if n_boot < 0 or n_boot == 1:
+        raise ValueError(f"n_boot = {n_boot} must be 0 (no interval) or at least 2")
     if level == "ratio" and (matrix < 0).any():
         raise ValueError(f"ratings hold {np.nanmin(matrix):g}; level 'ratio' needs 0 or more")
     check_alpha(alpha)
@@ -216,6 +216,7 @@ def _with_draws(
 
 _LEVELS: dict[str, Level] = {"ordinal": "ordinal", "continuous": "interval"}
 _MOST_JUDGES = 10  # the pairs of more judges are too many to list
+_RARE = 10  # fewer ratings off the commonest value than this make intervals too short
 
 
 @hookimpl
@@ -234,7 +235,9 @@ def panopt_analyze(matrix: Matrix, ask: Ask, rng: np.random.Generator) -> Findin
         clusters=clusters,
         raters=judges,
     )
-    rows = [_finding(f"alpha_{level}", alpha, f"Krippendorff's alpha, {level}", matrix, ask)]
+    rare = _rare(ratings) if level == "nominal" else ()
+    method = f"Krippendorff's alpha, {level}"
+    rows = [_finding(f"alpha_{level}", alpha, method, matrix, ask, warnings=rare)]
     notes: list[str] = []
     if kind != "continuous":  # equal continuous scores are a coincidence
         n_levels = _n_levels(matrix, ratings)
@@ -252,7 +255,7 @@ def panopt_analyze(matrix: Matrix, ask: Ask, rng: np.random.Generator) -> Findin
         pairs = pairwise_kappa(
             ratings, weights=weights, alpha=miss, clusters=clusters, raters=judges
         )
-        rows += _pair_findings(pairs, matrix, ask)
+        rows += _pair_findings(pairs, matrix, ask, warnings=rare)
     return Findings(tuple(rows), notes=tuple(notes))
 
 
@@ -263,9 +266,27 @@ def _n_levels(matrix: Matrix, ratings: FloatArray) -> int:
     return max(2, offered, level_codes(ratings)[0].size)
 
 
-def _finding(name: str, found: Reliability, method: str, matrix: Matrix, ask: Ask) -> Finding:
+def _rare(ratings: FloatArray) -> tuple[str, ...]:
+    """Warn where too few ratings differ for an interval to hold what it says."""
+    _, codes = level_codes(ratings)
+    counts = np.bincount(codes[codes >= 0])
+    off = int(counts.sum() - counts.max(initial=0))
+    if off == 0 or off >= _RARE:
+        return ()
+    return (f"only {off} rating(s) differ from the commonest: the interval is too short",)
+
+
+def _finding(  # noqa: PLR0913 - the parts of one record
+    name: str,
+    found: Reliability,
+    method: str,
+    matrix: Matrix,
+    ask: Ask,
+    *,
+    warnings: tuple[str, ...] = (),
+) -> Finding:
     interval = found.low is not None
-    grouped = np.unique(matrix.clusters).size < matrix.n_responses
+    grouped = int(matrix.clusters.max(initial=-1)) + 1 < matrix.n_responses
     how = f"bootstrap, {ask.n_boot} draws" if name.startswith("alpha") else "Wilson's interval"
     mixed = len(set(matrix.judge_scales)) > 1
     return Finding(
@@ -280,14 +301,18 @@ def _finding(name: str, found: Reliability, method: str, matrix: Matrix, ask: As
         n=found.n_units,
         method=f"{method}; {how}" + (", by cluster" if grouped else "") if interval else method,
         assumptions=(f"{'clusters' if grouped else 'responses'} are a random sample",),
-        warnings=("judges use different scales, compared on [0, 1]",) if mixed else (),
+        warnings=(*warnings, "judges use different scales, compared on [0, 1]")
+        if mixed
+        else warnings,
         reason=found.reason,
         no_interval=found.no_interval,
         details={"n_ratings": found.n_ratings, "se": found.se},
     )
 
 
-def _pair_findings(pairs: PairwiseKappa, matrix: Matrix, ask: Ask) -> list[Finding]:
+def _pair_findings(
+    pairs: PairwiseKappa, matrix: Matrix, ask: Ask, *, warnings: tuple[str, ...]
+) -> list[Finding]:
     rows = []
     for i, j in combinations(range(len(pairs.raters)), 2):
         n = int(pairs.n_units[i, j])
@@ -299,7 +324,9 @@ def _pair_findings(pairs: PairwiseKappa, matrix: Matrix, ask: Ask) -> list[Findi
         found = Reliability(value, low, high, None, n, 2 * n, pairs.level, reason)
         if value is not None and low is None:
             found = replace(found, no_interval="all responses are of one cluster")
-        row = _finding("kappa", found, f"Cohen's kappa, {pairs.level}", matrix, ask)
+        row = _finding(
+            "kappa", found, f"Cohen's kappa, {pairs.level}", matrix, ask, warnings=warnings
+        )
         subject = f"{pairs.raters[i]} ~ {pairs.raters[j]}"
         rows.append(row.model_copy(update={"subject_kind": "judge_pair", "subject": subject}))
     return rows

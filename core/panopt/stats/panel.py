@@ -98,11 +98,9 @@ def tally_votes(votes: FloatArray, limit: float | None, *, labels: bool = False)
     ordered = np.sort(votes, axis=1)
     n = np.count_nonzero(~np.isnan(votes), axis=1)
     low, high = ordered[:, 0], ordered[np.arange(n.size), np.maximum(n - 1, 0)]
-    total = np.where(np.isnan(votes), 0.0, votes).sum(axis=1)
-    mean = np.clip(_share(total, n), low, high)
-    deviation = votes - mean[:, None]
-    deviation[np.isnan(deviation)] = 0.0
-    sd = np.sqrt(_share(np.square(deviation, out=deviation).sum(axis=1), n))
+    mean = np.clip(_share(_row_sums(ordered), n), low, high)
+    deviation = ordered - mean[:, None]
+    sd = np.sqrt(_share(_row_sums(np.square(deviation, out=deviation)), n))
     reach = (
         np.zeros(n.size, dtype=np.int64)
         if limit is None
@@ -160,7 +158,7 @@ def _trimmed_mean(tally: Tally, trim: float) -> FloatArray:
     cut = np.floor(trim * tally.n + 1e-9).astype(np.int64)
     place = np.arange(tally.ordered.shape[1])
     kept = (place >= cut[:, None]) & (place < (tally.n - cut)[:, None])
-    total = np.where(kept, tally.ordered, 0.0).sum(axis=1)
+    total = _row_sums(np.where(kept, tally.ordered, np.nan))
     return np.clip(_share(total, tally.n - 2 * cut), tally.low, tally.high)
 
 
@@ -199,6 +197,14 @@ def _absolute_majority(tally: Tally) -> Ruling:
         np.where(won, modes.lowest, np.nan),
         np.where(won, DECIDED, undecided).astype(np.int8),
     )
+
+
+def _row_sums(ordered: FloatArray) -> FloatArray:
+    """Sum from the least vote up: the same votes give the same bits, whoever cast them."""
+    total = np.zeros(ordered.shape[0])
+    for vote in ordered.T:
+        total += np.where(np.isnan(vote), 0.0, vote)
+    return total
 
 
 def _share(part: FloatArray, n: IntArray) -> FloatArray:

@@ -112,7 +112,11 @@ def cluster_codes(clusters: ArrayLike | None, n_rows: int) -> Clusters | None:
 
 def clusters_of(codes: Clusters | None, kept: NDArray[np.intp]) -> Clusters | None:
     """Give the clusters of some rows new numbers without gaps."""
-    return None if codes is None else np.unique(codes[kept], return_inverse=True)[1]
+    if codes is None:
+        return None
+    some = codes[kept]
+    present = np.bincount(some) > 0
+    return (np.cumsum(present) - 1)[some]
 
 
 def mean_error(influence: FloatArray, clusters: Clusters | None) -> tuple[float, int]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -20,6 +21,10 @@ PROMPTFOO_SWITCHES = (
     "PROMPTFOO_DISABLE_REMOTE_GENERATION",
     "PROMPTFOO_DISABLE_SHARING",
 )
+
+# A machine shared with others is slow at times, which says nothing of the code.
+hypothesis.settings.register_profile("panopt", deadline=None)
+hypothesis.settings.load_profile("panopt")
 
 collect_ignore_glob = ["logs/*", "wheel/*"]  # logs and their scripts; what another Python runs
 

@@ -374,6 +374,6 @@ def _installed() -> list[_Found]:
 
 def _name_and_version(distribution: Distribution) -> tuple[str, str]:
     try:
-        return str(distribution.name), str(distribution.version)
+        return distribution.name or "unknown", distribution.version or "unknown"
     except (KeyError, TypeError, AttributeError):  # an installation without its METADATA file
         return "unknown", "unknown"

@@ -83,12 +83,25 @@ def _numbers_of(home: str, values: Any, source: SourceFile) -> Any:  # noqa: ANN
     try:
         return texts.cast(pa.float64())
     except pa.ArrowInvalid:
-        for row, text in enumerate(texts.to_pylist(), start=1):
-            if text is not None and not _is_number(text):
-                raise SourceError(
-                    f"{home} {text!r} is no number", source=source.location, place=f"row {row}"
-                ) from None
-        return pa.array([None if text is None else float(text) for text in texts.to_pylist()])
+        return _numbers_in_words(home, texts, source)
+
+
+def _numbers_in_words(home: str, texts: Any, source: SourceFile) -> Any:  # noqa: ANN401 - Arrow columns
+    """Read scores that are verdicts; other texts as Python reads numbers, true as 1."""
+    scores = verdicts(texts) if home == "score" else None
+    if scores is not None:
+        return scores
+    words = {"true": 1.0, "false": 0.0}
+    numbers: list[float | None] = []
+    for row, text in enumerate(texts.to_pylist(), start=1):
+        try:
+            known = None if text is None else words.get(text.lower())
+            numbers.append(known if known is not None or text is None else float(text))
+        except ValueError:
+            raise SourceError(
+                f"{home} {text!r} is no number", source=source.location, place=f"row {row}"
+            ) from None
+    return pa.array(numbers, type=pa.float64())
 
 
 def _is_number(text: str) -> bool:

@@ -70,7 +70,8 @@ def _joined(
     right = np.searchsorted(target_key[order], label_key, side="right")
     fits = right - left
     if not fits.any():
-        raise LabelsError(_no_match(targets, labels, keys))
+        named = [*keys, "criterion"] if "criterion" in given else keys
+        raise LabelsError(_no_match(targets, labels, named))
     _refuse_ambiguous(targets, labels, order, left, fits, keys)
     missing = int(np.count_nonzero(fits == 0))
     if missing:

@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from panopt.errors import SourceError
+from panopt.records.scale import Scale
+from panopt.records.settle import drop_copies, settle_scales
+from panopt.records.source import Source
+from panopt.records.study import Study
+
+Row = tuple[str, str, int, float | None]
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["i1", "i2"]),
+        st.sampled_from(["x", "y"]),
+        st.integers(0, 1),
+        st.sampled_from([None, 0.0, 1.0]),
+    ),
+    max_size=12,
+)
+
+
+def file_of(name: str, rows: list[Row]) -> Study:
+    item, judge, repeat, score = zip(*rows, strict=True) if rows else ((), (), (), ())
+    study = Study.from_columns(
+        {
+            "item": list(item),
+            "judge": list(judge),
+            "repeat": list(repeat),
+            "score": np.array(score, dtype=float),
+            "source": name,
+        }
+    )
+    return Study(study.table, (Source(name, "tables"),))
+
+
+@given(st.lists(ROWS, min_size=1, max_size=3))
+def test_of_copies_in_several_files_those_of_the_last_are_kept(files: list[list[Row]]) -> None:
+    names = [f"{9 - i}.csv" for i in range(len(files))]
+    study = Study.concat([file_of(*pair) for pair in zip(names, files, strict=True)])
+    kept, notes = drop_copies(study)
+    last = {row[:3]: name for name, rows in zip(names, files, strict=True) for row in rows}
+    expected = [
+        (name, *row)
+        for name, rows in zip(names, files, strict=True)
+        for row in rows
+        if last[row[:3]] == name
+    ]
+    columns = ["source", "item", "judge", "repeat", "score"]
+    assert [tuple(row.values()) for row in kept.table.select(columns).to_pylist()] == expected
+    dropped = len(study) - len(expected)
+    assert bool(notes) == bool(dropped)
+    if dropped:
+        assert notes[0].startswith(f"{dropped} judgments stand in several sources; those of the")
+    assert kept.sources == study.sources
+
+
+def test_copies_with_another_score_are_counted() -> None:
+    one = file_of("1.csv", [("a", "x", 0, 1.0), ("b", "x", 0, 1.0), ("c", "x", 0, None)])
+    two = file_of("2.csv", [("a", "x", 0, 1.0), ("b", "x", 0, 0.0), ("c", "x", 0, None)])
+    _, notes = drop_copies(Study.concat([one, two]))
+    assert notes == (
+        (
+            "3 judgments stand in several sources; those of the source named last were kept "
+            "(1 of them with another score)"
+        ),
+    )
+
+
+def settled(
+    columns: dict[str, Any], declared: dict[str, str] | None = None, **options: str
+) -> tuple[list[str], tuple[str, ...]]:
+    scales = {name: Scale.parse(text) for name, text in (declared or {}).items()}
+    study, notes = settle_scales(Study.from_columns(columns), scales, **options)
+    return study.table["scale"].to_pylist(), notes
+
+
+def test_scales_are_inferred_for_the_panel_and_said() -> None:
+    scales, notes = settled({"item": "a", "judge": ["x", "y", "z"], "score": [1.0, 4.0, 5.0]})
+    assert scales == ["ordinal:1:5"] * 3
+    assert notes == ("score: scale ordinal:1:5 inferred for x, y, z",)
+
+
+def test_notes_name_at_most_five_judges() -> None:
+    judges = [f"j{i}" for i in range(7)]
+    _, notes = settled({"item": "a", "judge": judges, "score": 1.0})
+    assert notes == ("score: scale binary inferred for j0, j1, j2, j3, j4 ...",)
+
+
+def test_scales_are_settled_by_criterion() -> None:
+    scales, _ = settled(
+        {"item": "a", "judge": "x", "criterion": ["tone", "facts"], "score": [4.0, 1.0]}
+    )
+    assert scales == ["ordinal:1:5", "binary"]
+
+
+@pytest.mark.parametrize(
+    ("human", "scale"),
+    [
+        (4.0, "ordinal:1:5"),  # on the scale of the judges
+        (3.5, "continuous:1:5"),  # a mean of ratings on that scale
+        (0.0, "binary"),  # a scale of their own
+        (60.0, "continuous:0:100"),
+    ],
+)
+def test_humans_are_read_on_the_scale_of_the_judges_where_it_fits(human: float, scale: str) -> None:
+    scales, _ = settled(
+        {
+            "item": "a",
+            "judge": ["x", "y", "bob"],
+            "judge_kind": ["llm", "llm", "human"],
+            "score": [2.0, 5.0, human],
+        }
+    )
+    assert scales == ["ordinal:1:5", "ordinal:1:5", scale]
+
+
+def test_judges_that_declare_no_scale_take_that_of_those_who_do() -> None:
+    scales, notes = settled(
+        {
+            "item": "a",
+            "judge": ["x", "y"],
+            "score": [2.0, 1.0],
+            "scale": ["ordinal:1:4", None],
+        }
+    )
+    assert scales == ["ordinal:1:4", "ordinal:1:4"]
+    assert notes == ("score: scale ordinal:1:4 inferred for y",)
+
+
+def test_rows_of_a_judge_that_say_no_scale_take_that_of_its_others() -> None:
+    scales, _ = settled(
+        {
+            "item": ["a", "b", "c"],
+            "judge": "x",
+            "score": [2.0, 1.0, None],
+            "scale": ["ordinal:1:4", None, None],
+        }
+    )
+    assert scales == ["ordinal:1:4"] * 3
+
+
+def test_a_judge_that_always_failed_does_not_change_the_scale_of_the_panel() -> None:
+    columns = {"item": ["a", "a"], "judge": ["x", "dead"], "score": [1.0, None]}
+    scales, notes = settled(columns)
+    assert scales == ["binary", "binary"]
+    assert notes == ("score: scale binary inferred for x",)
+    study, _ = settle_scales(Study.from_columns(columns), {})
+    assert study.matrix("score").scale == Scale("binary")
+    assert settled({"item": "a", "judge": ["dead"], "score": None})[0] == ["continuous:0:1"]
+
+
+def test_labels_without_scores_are_nominal() -> None:
+    scales, _ = settled({"item": "a", "judge": ["x", "y"], "label": ["calm", None]})
+    assert scales == ["nominal", "continuous:0:1"]
+
+
+def test_classes_in_numbers_are_labels_on_a_nominal_scale() -> None:
+    columns = {"item": "a", "judge": ["x", "y", "z"], "score": [3.0, 1.0, 3.0]}
+    study, _ = settle_scales(Study.from_columns(columns), {"*": Scale("nominal")})
+    assert study.table["label"].to_pylist() == ["3", "1", "3"]
+    assert study.table["score"].null_count == 3
+    matrix = study.matrix("score")
+    assert matrix.scale == Scale("nominal")
+    assert_array_equal(matrix.n_repeats(), [[1, 1, 1]])
+
+
+def test_declared_scales_win_and_the_star_is_for_the_others() -> None:
+    columns = {
+        "item": "a",
+        "judge": ["x", "y", "z"],
+        "score": [1.0, 1.0, 1.0],
+        "scale": ["binary", None, None],
+    }
+    scales, notes = settled(columns, {"*": "ordinal:0:3", "y": "continuous:0:10"})
+    assert scales == ["ordinal:0:3", "continuous:0:10", "ordinal:0:3"]
+    assert notes == ()
+
+
+def test_the_star_lets_humans_score_between_the_levels() -> None:
+    columns = {
+        "item": ["a", "b", "a", "b"],
+        "judge": ["x", "x", "bob", "bob"],
+        "judge_kind": ["llm", "llm", "human", "human"],
+    }
+    scales, _ = settled({**columns, "score": [1.0, 5.0, 3.5, 4.0]}, {"*": "ordinal:1:5"})
+    assert scales == ["ordinal:1:5"] * 2 + ["continuous:1:5"] * 2
+    with pytest.raises(SourceError, match="score 6 is off the scale ordinal:1:5"):
+        settled({**columns, "score": [1.0, 5.0, 6.0, 4.0]}, {"*": "ordinal:1:5"})
+
+
+@pytest.mark.parametrize(
+    ("columns", "declared", "message"),
+    [
+        (
+            {"score": [4.0, 7.0], "source": "votes.csv"},
+            {"*": "ordinal:1:5"},
+            (
+                r"^votes\.csv: item 'b', judge 'x': score 7 is off the scale ordinal:1:5 "
+                r"\(1 such scores\); declare the right one with --scale, or count them as failed"
+            ),
+        ),
+        ({"score": [4.0, 3.5]}, {"x": "ordinal:1:5"}, "score 3.5 is off the scale ordinal:1:5"),
+        ({"score": [4.0, 1.0], "scale": "binary"}, {}, "item 'a', judge 'x': score 4 is off"),
+        ({"score": [1.0, np.inf]}, {}, "item 'b', judge 'x': score inf is off the scale binary"),
+        ({"score": [-np.inf, 0.5]}, {}, "score -inf is off the scale continuous:0:1"),
+        (
+            {"score": [0.0, 1.0]},
+            {"y": "binary"},
+            "^--scale: a scale is declared for judge 'y', who judged nothing; judges: x",
+        ),
+    ],
+)
+def test_refuses(columns: dict[str, Any], declared: dict[str, str], message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        settled({"item": ["a", "b"], "judge": "x", **columns}, declared)
+
+
+def test_scores_off_their_scale_may_count_as_failed() -> None:
+    columns = {
+        "item": list("abcd"),
+        "judge": "x",
+        "score": [4.0, 7.0, None, np.inf],
+        "error": [None, None, "timeout", None],
+    }
+    study, notes = settle_scales(
+        Study.from_columns(columns), {"*": Scale("ordinal", 1, 5)}, off_scale="fail"
+    )
+    rows = study.table.select(["score", "status", "error"]).to_pylist()
+    assert [tuple(row.values()) for row in rows] == [
+        (4.0, "ok", None),
+        (None, "failed", "score 7 is off the scale"),
+        (None, "failed", "timeout"),
+        (None, "failed", "score inf is off the scale"),
+    ]
+    assert notes == ("2 scores off their scale count as failed votes",)
+    assert_array_equal(study.matrix("score").status()[:, 0], [0, 2, 2, 2])
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["x", "y", "bob"]),
+            st.sampled_from(["tone", "facts"]),
+            st.sampled_from([None, 0.0, 1.0, 0.5, 3.0, 4.5, 77.0, -3.25, 1234567.875]),
+            st.sampled_from([None, "fine"]),
+        ),
+        min_size=1,
+        max_size=25,
+    )
+)
+def test_any_scores_can_be_settled_once_and_for_all(
+    rows: list[tuple[str, str, float | None, str | None]],
+) -> None:
+    judge, criterion, score, label = zip(*rows, strict=True)
+    study = Study.from_columns(
+        {
+            "item": [str(i) for i in range(len(rows))],
+            "judge": judge,
+            "judge_kind": ["human" if name == "bob" else "llm" for name in judge],
+            "criterion": criterion,
+            "score": np.array(score, dtype=float),
+            "label": np.array(label, dtype=object),
+        }
+    )
+    once, _ = settle_scales(study, {})
+    assert once.table["scale"].null_count == 0
+    again, notes = settle_scales(once, {})
+    assert (again.digest, notes) == (once.digest, ())
+    for name in once.criteria:
+        scores = once.matrix(name).votes.score
+        assert np.all(np.isnan(scores) | ((scores >= 0) & (scores <= 1)))
+
+
+def test_nothing_to_settle() -> None:
+    empty = Study.concat([])
+    assert settle_scales(empty, {"*": Scale("binary")}) == (empty, ())
+    assert drop_copies(empty) == (empty, ())

@@ -11,26 +11,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from panopt.stats.gaussian_sums import (
-    FloatArray,
-    Matrix,
-    PanelSums,
-    back,
-    by_column,
-    gram,
-    row_forms,
-    times,
-)
+from panopt.stats.gaussian_sums import PanelSums
+from panopt.stats.tables import FloatArray, Table, back, by_column, gram, minus, row_forms, times
 
 #: Prior of a standard deviation s, in units of the scores' own: density proportional to
-#: s / (1 + s^2 / SCALE^2)^((RISE + TAIL) / 2), which rises from 0 and falls off like s^-2.
-RISE = 2.0
+#: s^(RISE - 1) / (1 + s^2 / SCALE^2)^((RISE + TAIL) / 2): it rises from 0 at s = 0, so that no
+#: judge is taken for noiseless, and falls off like s^-(1 + TAIL), so that none is held back.
+RISE = 1.5
 TAIL = 1.0
 SCALE = 1.0
 
 _CELLS = 1 << 21  # points x rows evaluated at a time
 _STEPS = 100
+_HALVINGS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +36,12 @@ class Design:
     """Judge means = columns @ locations (judges, locations)."""
     mu: FloatArray
     """mu = mu @ locations (locations,)."""
+    tied: bool
+    """Whether judges share a location; else `columns` is the identity."""
+
+    def reduce(self, moment: FloatArray) -> FloatArray:
+        """Turn information about judge means (..., judges, judges) into that on locations."""
+        return self.columns.T @ moment @ self.columns if self.tied else moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +60,30 @@ class Points:
     """1 / tau^2 (points,)."""
     location: FloatArray
     """Generalised least squares locations (points, locations)."""
-    location_cov: FloatArray
-    """Their covariance (points, locations, locations)."""
 
 
-def design(n_judges: int, anchor: FloatArray) -> Design:
-    """Tie the anchors' means to mu, or centre the biases where there is no anchor.
+def design(anchor: NDArray[np.bool_], central: NDArray[np.bool_]) -> Design:
+    """Tie the anchors' means to mu, or let mu be the mean of some judges' means.
 
-    `anchor` marks the judges whose bias is 0 (judges,).
+    `anchor` marks the judges whose bias is 0, `central` those whose biases sum to zero where
+    there is no anchor (judges,).
     """
-    held = anchor.astype(bool)
-    if not held.any():
-        return Design(np.eye(n_judges), np.full(n_judges, 1.0 / n_judges))
-    free = np.flatnonzero(~held)
+    n_judges = anchor.size
+    if not anchor.any():
+        return Design(np.eye(n_judges), central / np.count_nonzero(central), tied=False)
+    free = np.flatnonzero(~anchor)
     columns = np.zeros((n_judges, free.size + 1))
-    columns[held, 0] = 1.0
+    columns[anchor, 0] = 1.0
     columns[free, np.arange(free.size) + 1] = 1.0
     mu = np.zeros(free.size + 1)
     mu[0] = 1.0
-    return Design(columns, mu)
+    return Design(columns, mu, tied=True)
 
 
 def start(sums: PanelSums) -> FloatArray:
-    """Give a point to start from: a third of the variance to each part."""
-    own = np.sqrt(np.maximum(sums.squares / sums.n, 0.05) / 2)
-    return np.log(np.append(own, np.sqrt(0.5)))
+    """Give a point to start from: half of the variance to the noise, half to the items."""
+    own = np.maximum(sums.squares / sums.n, 0.05) / 2
+    return np.asarray(0.5 * np.log(np.append(own, 0.5)))
 
 
 def evaluate(sums: PanelSums, plan: Design, floor: FloatArray, x: FloatArray) -> Points:
@@ -91,7 +91,7 @@ def evaluate(sums: PanelSums, plan: Design, floor: FloatArray, x: FloatArray) ->
 
     `floor` is the variance each judge has at least (judges,), e.g. from rounding.
     """
-    block = max(1, _CELLS // len(sums.size))
+    block = max(1, _CELLS // max(len(sums.size), x.shape[1] ** 2))
     parts = [_evaluate(sums, plan, floor, x[k : k + block]) for k in range(0, len(x), block)]
     if len(parts) == 1:
         return parts[0]
@@ -108,29 +108,37 @@ def _evaluate(sums: PanelSums, plan: Design, floor: FloatArray, x: FloatArray) -
     prior = np.exp(-2 * x[:, -1])
     precision = prior[:, None] + times(sums.counts, weight.T).T
     pull = times(sums.sums, weight.T).T
-    if sums.cross is None:
-        forms = pull**2
-    else:
-        n_judges = weight.shape[1]
-        pairs = (weight[:, :, None] * weight[:, None, :]).reshape(len(x), -1)
-        forms = pairs @ sums.cross.reshape(-1, n_judges * n_judges).T
+    forms = np.square(pull) if sums.cross is None else _forms(sums.cross, weight)
     square = weight @ sums.squares - np.sum(forms / precision, axis=1)
-    slope = -weight * back(sums.counts, (pull / precision).T).T  # centred: the sums are 0
-    moment = _moments(sums, weight, precision)
-    slope = slope @ plan.columns
-    moment = plan.columns.T @ moment @ plan.columns
+    slope: FloatArray = weight * (sums.totals - back(sums.counts, (pull / precision).T).T)
+    moment = plan.reduce(_moments(sums, weight, precision))
     root = np.linalg.cholesky(moment)
-    cov = np.linalg.inv(moment)
-    location = (cov @ slope[:, :, None])[:, :, 0]
+    pulled = np.asarray(slope @ plan.columns, dtype=np.float64)
+    location = np.asarray(np.linalg.solve(moment, pulled[:, :, None])[:, :, 0], dtype=np.float64)
     determinant = 2 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
     log_likelihood = 0.5 * (
         np.log(weight) @ sums.n
         - np.log(precision / prior[:, None]) @ sums.size
         - square
-        + np.sum(slope * location, axis=1)
+        + np.sum(pulled * location, axis=1)
     )
     log_density = log_likelihood - 0.5 * determinant + _log_prior(x)
-    return Points(x, log_density, log_likelihood, weight, prior, location, cov)
+    return Points(x, log_density, log_likelihood, weight, prior, location)
+
+
+def _forms(cross: FloatArray, weight: FloatArray) -> FloatArray:
+    """Weigh every row's cross products at every point (points, rows)."""
+    pairs = (weight[:, :, None] * weight[:, None, :]).reshape(len(weight), -1)
+    return np.asarray(pairs @ cross.reshape(len(cross), -1).T)
+
+
+def location_cov(
+    sums: PanelSums, plan: Design, weight: FloatArray, prior: FloatArray
+) -> FloatArray:
+    """Give the covariance of the locations at every point (points, locations, locations)."""
+    precision = prior[:, None] + times(sums.counts, weight.T).T
+    moment = plan.reduce(_moments(sums, weight, precision))
+    return np.asarray(np.linalg.inv(moment), dtype=np.float64)
 
 
 def _moments(sums: PanelSums, weight: FloatArray, precision: FloatArray) -> FloatArray:
@@ -151,21 +159,24 @@ def _moments(sums: PanelSums, weight: FloatArray, precision: FloatArray) -> Floa
 
 def _log_prior(x: FloatArray) -> FloatArray:
     """Log density of the log standard deviations, summed over them."""
-    return (RISE * x - (RISE + TAIL) / 2 * np.log1p(np.exp(2 * x) / SCALE**2)).sum(axis=-1)
+    each = RISE * x - (RISE + TAIL) / 2 * np.log1p(np.exp(2 * x) / SCALE**2)
+    return np.asarray(each.sum(axis=-1))
 
 
 def slopes(
     sums: PanelSums, plan: Design, floor: FloatArray, x: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Give the gradient of the log density at one point, and minus its approximate Hessian.
+    """Give the gradient of the log density at one point, and minus an approximate Hessian.
 
     The Hessian leaves out how the locations move with the variances, which has mean 0, and the
-    determinant of the restricted likelihood, which is of smaller order.
+    determinant of the restricted likelihood, which is of smaller order; where it is not
+    positive definite it is made so.
     """
     point = evaluate(sums, plan, floor, x[None])
     weight, prior = point.weight[0], float(point.prior[0])
     mean = plan.columns @ point.location[0]
-    cov = plan.columns @ point.location_cov[0] @ plan.columns.T
+    cov = location_cov(sums, plan, point.weight, point.prior)[0]
+    cov = plan.columns @ cov @ plan.columns.T
     counts, size, n = sums.counts, sums.size, sums.n
     precision = prior + times(counts, weight)
     left = _Residuals.at(sums, mean)
@@ -175,7 +186,7 @@ def slopes(
     squared = (forms + spread) / precision**2
     first = 0.5 * (
         n / weight
-        - (sums.squares + n * mean**2)
+        - (sums.squares - 2 * mean * sums.totals + n * mean**2)
         - back(counts, size / precision + squared)
         - n * np.diag(cov)
     )
@@ -197,15 +208,15 @@ def slopes(
     share = 1 / (1 + SCALE**2 * np.exp(-2 * x))
     hessian = hessian * np.outer(turn, turn) + np.diag(gradient * bend)
     hessian -= np.diag(2 * (RISE + TAIL) * share * (1 - share))
-    return gradient * turn + RISE - (RISE + TAIL) * share, -hessian
+    return gradient * turn + RISE - (RISE + TAIL) * share, _positive(-hessian)
 
 
 @dataclass(frozen=True, slots=True)
 class _Residuals:
     """Sums and cross products of the scores less the judge means."""
 
-    counts: Matrix
-    sums: Matrix
+    counts: Table
+    sums: Table
     products: FloatArray | None
 
     @classmethod
@@ -213,30 +224,30 @@ class _Residuals:
         """Take the judge means off."""
         shift = by_column(sums.counts, mean)
         if sums.cross is None:
-            return cls(sums.counts, sums.sums - shift, None)  # type: ignore[operator]
-        raw, shift = np.asarray(sums.sums), np.asarray(shift)
-        mixed = raw[:, :, None] * shift[:, None, :]
-        outer = sums.size[:, None, None] * shift[:, :, None] * shift[:, None, :]
-        left = raw - sums.size[:, None] * shift
+            return cls(sums.counts, minus(sums.sums, shift), None)
+        raw, moved, size = np.asarray(sums.sums), np.asarray(shift), sums.size[:, None, None]
+        mixed = raw[:, :, None] * moved[:, None, :]
+        outer = size * moved[:, :, None] * moved[:, None, :]
+        left = raw - sums.size[:, None] * moved
         return cls(sums.counts, left, sums.cross - mixed - mixed.transpose(0, 2, 1) + outer)
 
     def forms(self, weight: FloatArray) -> FloatArray:
         """Weigh twice: w' M w of every row (rows,)."""
         if self.products is None:
-            return times(self.sums, weight) ** 2
-        return np.einsum("rjk,j,k->r", self.products, weight, weight)
+            return np.asarray(times(self.sums, weight) ** 2)
+        return np.asarray(self.products @ weight @ weight)
 
     def cross(self, share: FloatArray) -> FloatArray:
         """Sum the cross products, each row with its share (judges, judges)."""
         if self.products is None:
             return gram(self.sums, share, self.sums)
-        return np.einsum("rjk,r->jk", self.products, share)
+        return np.tensordot(share, self.products, axes=1)
 
     def drawn(self, weight: FloatArray, share: FloatArray) -> FloatArray:
         """Sum M w c' of every row with its share (judges, judges)."""
         if self.products is None:
             return gram(self.sums, share * times(self.sums, weight), self.counts)
-        return np.einsum("rjk,k,r,rl->jl", self.products, weight, share, self.counts, optimize=True)
+        return np.asarray((self.products @ weight).T @ (share[:, None] * self.counts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,39 +259,44 @@ class Mode:
     curvature: FloatArray
     """Minus the Hessian there, made positive definite (judges + 1, judges + 1)."""
     log_likelihood: float
-    """Log marginal likelihood there, of the centred and scaled scores."""
+    """Log marginal likelihood there, of the centred and scaled scores, less its constant."""
     converged: bool
-    """Whether the last step would have gained less than 1e-6."""
+    """Whether one more step would gain less than 1e-6."""
     n_iter: int
     """Newton steps taken."""
 
 
 def find_mode(sums: PanelSums, plan: Design, floor: FloatArray) -> Mode:
-    """Climb to the mode by Newton steps with halving."""
+    """Climb to the mode by Newton steps, halved until they gain."""
     x = start(sums)
     point = evaluate(sums, plan, floor, x[None])
-    for step in range(_STEPS):
-        gradient, curvature = slopes(sums, plan, floor, x)
-        curvature = _positive(curvature)
+    gradient, curvature = slopes(sums, plan, floor, x)
+    gain, n_iter = np.inf, 0
+    while n_iter < _STEPS:
         move = np.linalg.solve(curvature, gradient)
         gain = float(gradient @ move)
         if gain < 1e-6:
-            return Mode(x, curvature, float(point.log_likelihood[0]), True, step)
+            break
         move *= min(1.0, 2.0 / float(np.abs(move).max()))
-        trials = x + 0.5 ** np.arange(12)[:, None] * move
-        tried = None
-        for trial in trials:
-            tried = evaluate(sums, plan, floor, trial[None])
+        for _ in range(_HALVINGS):
+            tried = evaluate(sums, plan, floor, (x + move)[None])
             if tried.log_density[0] > point.log_density[0]:
                 break
+            move /= 2
         else:
-            return Mode(x, curvature, float(point.log_likelihood[0]), gain < 1e-3, step)
-        x, point = trial, tried
-    return Mode(x, curvature, float(point.log_likelihood[0]), False, _STEPS)
+            break  # no step gains: as high as rounding errors allow
+        x, point = x + move, tried
+        gradient, curvature = slopes(sums, plan, floor, x)
+        n_iter += 1
+    return Mode(x, curvature, float(point.log_likelihood[0]), gain < 1e-3, n_iter)
 
 
 def _positive(matrix: FloatArray) -> FloatArray:
-    """Replace a symmetric matrix by its nearest one with eigenvalues of at least 1/2."""
-    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-    raised: FloatArray = (vectors * np.maximum(np.abs(values), 0.5)) @ vectors.T
-    return raised
+    """Make a symmetric matrix positive definite, if it is not, by its eigenvalues."""
+    matrix = (matrix + matrix.T) / 2
+    try:
+        np.linalg.cholesky(matrix - 0.1 * np.eye(len(matrix)))
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(matrix)
+        matrix = (vectors * np.maximum(np.abs(values), 0.5)) @ vectors.T
+    return matrix

@@ -1,0 +1,93 @@
+"""Word what may spoil a Gaussian panel, for the people who read its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from panopt.stats.gaussian_screen import Screen
+
+Names = Callable[[Sequence[int]], str]
+
+#: Without an anchor three judges are needed, and this says why.
+UNIDENTIFIED = (
+    "without an anchor at least three judges are needed: with fewer the noise of each is "
+    "unidentified, since nothing tells noise from shared error; add human labels as the anchor "
+    "or a third judge, or use a plain rule such as the mean"
+)
+
+_PAIRS = 3
+
+
+def on_screen(found: Screen, names: Names) -> list[str]:
+    """Say what the screening found."""
+    warnings = [
+        f"{names([copy])} repeats {names([int(found.kept[copy])])}: their errors are the same, so "
+        "the two are counted as one judge"
+        for copy in np.flatnonzero(found.copied).tolist()
+    ]
+    flat, narrow, against = (
+        np.flatnonzero(mask).tolist() for mask in (found.flat, found.narrow, found.reversed)
+    )
+    if flat:
+        warnings.append(
+            f"{names(flat)} left out: scores that (nearly) never vary, or far less than the other "
+            "judges agree that items differ, say nothing about items on their scale"
+        )
+    if narrow:
+        warnings.append(
+            f"the scores of {names(narrow)} vary less than the other judges agree that items "
+            "differ: the model takes a compressed scale for precision; rescale or drop them"
+        )
+    if against:
+        warnings.append(
+            f"the scores of {names(against)} run against the other judges': is a scale reversed?"
+        )
+    return warnings
+
+
+def on_related(pairs: Sequence[tuple[int, int, float]], names: Names) -> list[str]:
+    """Say whose errors are not independent."""
+    warnings = [
+        f"the errors of {names([j, k])} correlate ({share:.2f}): intervals take them for "
+        "independent and are too narrow"
+        for j, k, share in pairs[:_PAIRS]
+    ]
+    if len(pairs) > _PAIRS:
+        warnings.append(f"{len(pairs) - _PAIRS} more pairs of judges have related errors")
+    return warnings
+
+
+def on_two(left: Sequence[int], names: Names) -> str:
+    """Say what a panel rests on when only two of its judges are different."""
+    return (
+        f"only {names(left)} remain: how the noise splits between them rests on independent "
+        "errors, which two judges cannot show"
+    )
+
+
+def on_repeats(averaged: NDArray[np.bool_], names: Names) -> str:
+    """Say whose repeats were averaged."""
+    return (
+        f"the repeats of {names(np.flatnonzero(averaged).tolist())} agree with each other far more "
+        "than with the panel, so they are not independent draws: they were averaged to one score "
+        "an item, and noise_sd is that of the average"
+    )
+
+
+def on_few(few: NDArray[np.bool_], names: Names) -> str:
+    """Say who scored too little for its noise to be known."""
+    return (
+        f"{names(np.flatnonzero(few).tolist())} gave so few scores that their noise is little more "
+        "than the prior"
+    )
+
+
+def on_silent(silent: NDArray[np.bool_], names: Names) -> str:
+    """Say whose noise is too small to be measured."""
+    return (
+        f"the noise of {names(np.flatnonzero(silent).tolist())} cannot be told from none: the "
+        "panel follows these judges, which is right only if their errors are independent"
+    )

@@ -1,0 +1,318 @@
+"""Fit a panel of judges with Gaussian errors: screen the judges, fit, undo the scaling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from panopt.stats.gaussian_likelihood import design, find_mode
+from panopt.stats.gaussian_mixture import Mixture, integrate, item_posterior
+from panopt.stats.gaussian_notes import (
+    UNIDENTIFIED,
+    Names,
+    on_few,
+    on_related,
+    on_repeats,
+    on_screen,
+    on_silent,
+    on_two,
+)
+from panopt.stats.gaussian_pairs import Pairs, components, pair_moments
+from panopt.stats.gaussian_screen import Screen, related, rounding, screen
+from panopt.stats.gaussian_sums import Codes, PanelSums, panel_sums
+from panopt.stats.long_format import long_format
+from panopt.stats.tables import FloatArray
+
+Rows = tuple[Codes, Codes, FloatArray]
+
+_LEAST = 1e-3  # smallest noise, in units of the scores' own sd
+_FEW = 5  # scores below which a judge's bias and noise are as good as unknown
+_ENOUGH = 10  # repeats, and items, before repeats can be compared with the panel
+_MANY = 20  # judges beyond whom a rough integral is expected, and does little harm
+
+
+@dataclass(frozen=True, slots=True)
+class GaussianPanel:
+    """Posterior of a panel of judges with Gaussian errors, in the units of the scores.
+
+    Attributes
+    ----------
+    mean, sd
+        Posterior mean and standard deviation of every item's truth (items,); NaN for an item
+        that nobody scored. `mean` +- z `sd` is the interval; `sd` includes the uncertainty of
+        all biases and variances, and is widened for the skew of that of the variances.
+    bias, bias_se
+        Systematic error of every judge and its standard error (judges,); 0 and 0 for anchors,
+        NaN for a judge without scores (with a warning).
+    noise_sd, noise_se
+        Standard deviation of every judge's random error (judges,): the geometric mean of its
+        posterior, and that times the posterior sd of its logarithm, so that the interval is
+        `noise_sd` * exp(+- z `noise_se` / `noise_sd`). NaN as above.
+    counted
+        Judges whose scores entered the posterior (judges,): not copies of another judge, nor
+        judges whose scores do not vary.
+    mu, mu_se, tau, tau_se
+        Mean and standard deviation of the truths, with standard errors.
+    log_likelihood
+        Logarithm of the marginal likelihood at the mode of the variances' posterior.
+    converged, n_iter
+        Whether the mode was found, and in how many Newton steps.
+    warnings
+        What may spoil the numbers here.
+    """
+
+    mean: FloatArray
+    sd: FloatArray
+    bias: FloatArray
+    bias_se: FloatArray
+    noise_sd: FloatArray
+    noise_se: FloatArray
+    counted: NDArray[np.bool_]
+    mu: float
+    mu_se: float
+    tau: float
+    tau_se: float
+    log_likelihood: float
+    converged: bool
+    n_iter: int
+    warnings: tuple[str, ...]
+
+    @property
+    def precision(self) -> FloatArray:
+        """Give 1 / `noise_sd`^2 of every judge (judges,)."""
+        return np.asarray(self.noise_sd**-2.0)
+
+
+def fit_panel(  # noqa: PLR0913  # the three arrays are one table
+    item: Codes,
+    judge: Codes,
+    score: FloatArray,
+    *,
+    n_items: int,
+    anchor: NDArray[np.bool_],
+    names: Names,
+) -> GaussianPanel:
+    """Fit the model to checked scores in long format.
+
+    Every judge code below the length of `anchor` occurs; `names` words a list of judges.
+
+    Raises
+    ------
+    ValueError
+        The panel falls apart, does not vary or is unidentified; the message names the judges.
+    """
+    if anchor.size < 2 or (anchor.size == 2 and not anchor.any()):
+        raise ValueError(f"judge: only {names(range(anchor.size))} scored; {UNIDENTIFIED}")
+    sums = panel_sums(item, judge, score, n_items, anchor=anchor)
+    pairs, n, scale = pair_moments(sums), sums.n, sums.scale
+    _refuse_groups(components(pairs.n > 0, anchor), names)
+    step = rounding(score)
+    found = screen(pairs, anchor, grid=step > 0)
+    warnings = on_screen(found, names)
+    shift = (pairs.mean - pairs.mean.T)[np.arange(anchor.size), found.kept] * scale
+    shift += sums.center - sums.center[found.kept]
+    left = np.flatnonzero(found.counted).tolist()
+    rows: Rows = (item, judge, score)
+    if len(left) < anchor.size:
+        if len(left) < 2:
+            raise ValueError(f"judge: {'; '.join(warnings)}; {UNIDENTIFIED}")
+        if len(left) == 2 and not anchor.any():
+            warnings.append(on_two(left, names))
+        rows = _without(rows, found, shift, n_items)
+        sums = panel_sums(*rows, n_items, anchor=anchor[left])
+        pairs = pair_moments(sums)
+
+    def left_names(codes: Sequence[int]) -> str:
+        return names([left[code] for code in codes])
+
+    warnings += on_related(related(pairs), left_names)
+    fit, silent = _fit(sums, anchor[left], step)
+    alike = _alike(fit, pairs, sums)
+    if alike.any():
+        warnings.append(on_repeats(alike, left_names))
+        sums = panel_sums(*_averaged(rows, alike, n_items), n_items, anchor=anchor[left])
+        fit, silent = _fit(sums, anchor[left], step)
+    if silent.any():
+        warnings.append(on_silent(silent, left_names))
+    if len(left) < anchor.size:
+        fit = _spread(fit, found, shift, (item, judge, score))
+    if (n < _FEW).any():
+        warnings.append(on_few(n < _FEW, names))
+    return replace(fit, warnings=(*warnings, *fit.warnings))
+
+
+def unshrunk(
+    item: ArrayLike, judge: ArrayLike, score: ArrayLike, panel: GaussianPanel
+) -> FloatArray:
+    """Average every item's scores, less their judges' bias, by precision.
+
+    Unlike the posterior mean this does not shrink towards `mu`, so its mean over any group of
+    items is unbiased for the group's mean truth.
+
+    Parameters
+    ----------
+    item, judge, score
+        The scores that were fitted, in long format (scores,).
+    panel
+        The fit.
+
+    Returns
+    -------
+    ndarray
+        One number an item (items,); NaN for an item that no counted judge scored.
+
+    Examples
+    --------
+    >>> item, judge = np.divmod(np.arange(12), 3)
+    >>> score = np.array([1.0, 2, 3, 2, 3, 4.5, 3, 4, 5, 4, 5.5, 6])
+    >>> nobody = np.zeros(3, dtype=bool)
+    >>> panel = fit_panel(item, judge, score, n_items=4, anchor=nobody, names=str)
+    >>> unshrunk(item, judge, score, panel).round(1).tolist()
+    [2.0, 3.2, 4.0, 5.1]
+    """
+    items, judges, scores = long_format(item, judge, score)
+    weight = np.where(panel.counted, panel.precision, 0.0)[judges]
+    n_items = panel.mean.size
+    total = np.bincount(items, weights=weight, minlength=n_items)
+    pull = np.bincount(items, weights=weight * (scores - panel.bias[judges]), minlength=n_items)
+    return np.asarray(np.divide(pull, total, out=np.full(n_items, np.nan), where=total > 0))
+
+
+def _refuse_groups(groups: list[list[int]], names: Names) -> None:
+    if len(groups) > 1:
+        parts = "; ".join(names(group) for group in groups)
+        raise ValueError(
+            f"judge: the panel falls into {len(groups)} groups that share no item ({parts}), so "
+            "their biases cannot be compared; let one judge score items of each"
+        )
+
+
+def _without(rows: Rows, found: Screen, shift: FloatArray, n_items: int) -> Rows:
+    """Drop judges that are not counted; a copy's scores stand in where the original has none."""
+    item, judge, score = rows
+    take = found.counted[judge]
+    moved, raised = np.asarray(judge).copy(), score.copy()
+    for copy in np.flatnonzero(found.copied):
+        original = int(found.kept[copy])
+        has = np.zeros(n_items, dtype=bool)
+        has[item[take & (moved == original)]] = True
+        spare = np.flatnonzero((judge == copy) & ~has[item])
+        take[spare] = True
+        moved[spare] = original
+        raised[spare] -= shift[copy]
+    code: Codes = np.cumsum(found.counted) - 1
+    return item[take], code[moved[take]], raised[take]
+
+
+def _alike(fit: GaussianPanel, pairs: Pairs, sums: PanelSums) -> NDArray[np.bool_]:
+    """Mark judges whose repeats agree far more with each other than with the panel (judges,)."""
+    cells = np.diag(pairs.n)
+    spare = sums.n - cells
+    within = pairs.within * sums.scale**2
+    inside = within / np.maximum(spare, 1.0)
+    across = np.maximum(sums.n * fit.noise_sd**2 - within, 0.0) / cells
+    chance = np.sqrt(2 / cells + 2 / np.maximum(spare, 1.0))
+    enough = (cells >= _ENOUGH) & (spare >= _ENOUGH)
+    return np.asarray(enough & (across > inside * np.maximum(2.0, np.exp(4 * chance))))
+
+
+def _averaged(rows: Rows, alike: NDArray[np.bool_], n_items: int) -> Rows:
+    """Replace the repeats of some judges by their mean."""
+    item, judge, score = rows
+    mine = alike[judge]
+    cell = judge[mine].astype(np.int64) * n_items + item[mine]
+    cells, place, count = np.unique(cell, return_inverse=True, return_counts=True)
+    means = np.bincount(place, weights=score[mine]) / count
+    return (
+        np.concatenate((item[~mine], cells % n_items)),
+        np.concatenate((judge[~mine], cells // n_items)),
+        np.concatenate((score[~mine], means)),
+    )
+
+
+def _fit(
+    sums: PanelSums, anchor: NDArray[np.bool_], step: float
+) -> tuple[GaussianPanel, NDArray[np.bool_]]:
+    """Fit judges that are all counted, and mark those whose noise cannot be told from none.
+
+    A judge cannot be finer than the step it rounds to: at least that much noise is its floor.
+    """
+    central = sums.n >= _FEW
+    if np.count_nonzero(central) < 2:
+        central = np.ones(anchor.size, dtype=bool)
+    plan = design(anchor, central)
+    floor = np.full(anchor.size, (step / sums.scale) ** 2 / 12 + _LEAST**2)
+    mode = find_mode(sums, plan, floor)
+    mixture = integrate(sums, plan, floor, mode)
+    mean, sd = item_posterior(sums, plan, mixture)
+    mu, mu_se = _linear(mixture, plan.mu[None])
+    bias, bias_se = _linear(mixture, plan.columns - plan.mu)
+    noise, noise_share = _logarithmic(mixture, mixture.points.weight**-0.5)
+    tau, tau_share = _logarithmic(mixture, mixture.points.prior[:, None] ** -0.5)
+    scale, total = sums.scale, float(sums.n.sum())
+    warnings = []
+    if mixture.poor and anchor.size <= _MANY:
+        warnings.append("the variances could be integrated only roughly: trust the sds less")
+    if not mode.converged:
+        warnings.append("the search for the likeliest variances did not converge")
+    origin = float(sums.center[anchor][0] if anchor.any() else sums.center[central].mean())
+    fit = GaussianPanel(
+        mean=origin + scale * mean,
+        sd=scale * sd,
+        bias=np.where(anchor, 0.0, sums.center - origin + scale * bias),
+        bias_se=scale * bias_se,
+        noise_sd=scale * noise,
+        noise_se=scale * noise * noise_share,
+        counted=np.ones(anchor.size, dtype=bool),
+        mu=origin + scale * float(mu[0]),
+        mu_se=scale * float(mu_se[0]),
+        tau=scale * float(tau[0]),
+        tau_se=scale * float(tau[0] * tau_share[0]),
+        log_likelihood=mode.log_likelihood - total * (0.5 * np.log(2 * np.pi) + np.log(scale)),
+        converged=mode.converged,
+        n_iter=mode.n_iter,
+        warnings=tuple(warnings),
+    )
+    own = mixture.share @ np.exp(2 * mixture.points.x[:, :-1])
+    unsure = (noise_share > 0.25) & (fit.noise_sd < 0.3 * fit.tau)
+    return fit, np.asarray((own < 0.5 * floor) | unsure)
+
+
+def _linear(mixture: Mixture, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Posterior mean and sd of linear functions of the locations, one a row."""
+    values = mixture.points.location @ rows.T
+    mean = mixture.share @ values
+    between = mixture.share @ (values - mean) ** 2
+    return mean, np.sqrt(between + np.einsum("jl,lm,jm->j", rows, mixture.location_cov, rows))
+
+
+def _logarithmic(mixture: Mixture, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Geometric posterior mean of positive numbers, and the sd of their logarithms.
+
+    Noise is skewed where it is barely there; on the logarithm it is nearly normal.
+    """
+    logs = np.log(values)
+    mean = mixture.share @ logs
+    return np.exp(mean), np.sqrt(mixture.share @ (logs - mean) ** 2)
+
+
+def _spread(fit: GaussianPanel, found: Screen, shift: FloatArray, rows: Rows) -> GaussianPanel:
+    """Give judges that were left out what the fitted truths say of them."""
+    item, judge, score = rows
+    place = (np.cumsum(found.counted) - 1)[found.kept]
+    bias, bias_se = fit.bias[place] + np.where(found.copied, shift, 0.0), fit.bias_se[place]
+    noise, noise_se = fit.noise_sd[place], fit.noise_se[place]
+    for flat in np.flatnonzero(found.flat):
+        mine = judge == flat
+        error = score[mine] - fit.mean[item[mine]]
+        n = error.size
+        bias[flat] = error.mean()
+        noise[flat] = np.sqrt(np.mean((error - bias[flat]) ** 2 + fit.sd[item[mine]] ** 2))
+        bias_se[flat] = np.hypot(noise[flat] / np.sqrt(n), fit.bias_se.max())
+        noise_se[flat] = noise[flat] / np.sqrt(2 * n)
+    return replace(
+        fit, bias=bias, bias_se=bias_se, noise_sd=noise, noise_se=noise_se, counted=found.counted
+    )

@@ -21,7 +21,7 @@ from panopt.shims.inspect.fast import FastLog, JsonLog, UnfamiliarError
 from panopt.shims.inspect.logs import collector_paused
 from panopt.shims.inspect.sniff import sniff
 
-__all__ = ["read_log"]
+__all__ = ["FAST_VERSION", "local_copy", "read_log"]
 
 Progress = Callable[[float], None]
 
@@ -55,7 +55,7 @@ def read_log(source: SourceFile, reading: Reading, progress: Progress) -> Study 
             return _by_api(source, reading, progress, Remarks())
         if source.is_remote and reading.tier == "auto" and is_installed():
             return _by_api(source, reading, progress, Remarks())
-        with _local(source) as path:
+        with local_copy(source) as path:
             if kind == "json":
                 return _json(source, path, reading, progress)
             return _eval(source, path, reading, progress)
@@ -132,7 +132,7 @@ def _by_api(source: SourceFile, reading: Reading, progress: Progress, remarks: R
 
 
 @contextmanager
-def _local(source: SourceFile) -> Iterator[Path]:
+def local_copy(source: SourceFile) -> Iterator[Path]:
     """Give a local path of the source; a remote one is copied for as long as it is read."""
     if not source.is_remote:
         yield source.path

@@ -145,12 +145,14 @@ def _panel_numbers(part: CriterionReport) -> Table:
 
 
 def _evidence(row: Finding) -> str:
+    if row.value is None:
+        return ""
     details = ", ".join(
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+        f"{name.replace('_', ' ')} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in row.details.items()
-        if value is not None
+        if value is not None and name not in ("n", "feasible")
     )
-    return f"n {row.n:,}" + (f"; {details}" if details else "")
+    return f"n {row.n:,}" + (f", {details}" if details else "")
 
 
 def _decisions(part: CriterionReport) -> list[RenderableType]:

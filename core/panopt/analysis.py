@@ -21,6 +21,9 @@ __all__ = ["analyze", "choose_method"]
 #: Fewer labelled responses than this do not anchor the bias of a single judge or two.
 ANCHOR_LABELS = 20
 
+#: The rule that answers where the chosen method cannot.
+PLAIN = "mean"
+
 
 def analyze(study: Study, ask: Ask | None = None, *, host: Host | None = None) -> Report:
     """Say what the evidence of `study` supports.
@@ -94,31 +97,44 @@ def _one_criterion(
         words = np.frombuffer(hashlib.sha256(name).digest(), dtype=np.uint32)
         return np.random.default_rng([ask.seed, *words.tolist()])
 
-    consensus = _aggregate(study, matrix, ask, host, rng)
+    consensus, aggregated = _aggregate(study, matrix, ask, host, rng)
     findings, analyzed = host.analyze(study, matrix, consensus, ask=ask, rng=rng)
     decisions, decided = host.decide(study, matrix, consensus, ask=ask, rng=rng)
     part = CriterionReport(matrix.criterion, matrix, consensus, findings, decisions)
-    return part, [*analyzed, *decided]
+    return part, [*aggregated, *analyzed, *decided]
 
 
-def _aggregate(study: Study, matrix: Matrix, ask: Ask, host: Host, rng: Generators) -> Consensus:
+def _aggregate(
+    study: Study, matrix: Matrix, ask: Ask, host: Host, rng: Generators
+) -> tuple[Consensus, list[Problem]]:
+    """Aggregate by the method asked for, or by the one chosen, else by a plain rule."""
     methods = host.methods()
-    automatic = ask.aggregate == "auto"
-    method, why = choose_method(matrix) if automatic else (ask.aggregate, "asked for")
-    if method not in methods:
-        raise AskError(
-            f"aggregation method {method!r} is unknown; known: auto, {', '.join(sorted(methods))}"
-        )
-    try:
+
+    def by(method: str, why: str) -> Consensus:
+        if method not in methods:
+            known = ", ".join(sorted(methods))
+            raise AskError(f"aggregation method {method!r} is unknown; known: auto, {known}")
         return host.aggregate(study, matrix, method=method, why=why, ask=ask, rng=rng)
+
+    if ask.aggregate != "auto":
+        try:
+            return by(ask.aggregate, "asked for"), []
+        except PluginError as error:
+            if not isinstance(error.__cause__, ValueError):
+                raise
+            raise AskError(
+                f"{ask.aggregate} cannot aggregate {matrix.criterion!r}: {error.__cause__}"
+            ) from error
+    method, why = choose_method(matrix)
+    if method not in methods:
+        return by(PLAIN, f"{method} is not installed"), []
+    try:
+        return by(method, why), []
     except PluginError as error:
-        cause = error.__cause__
-        if not isinstance(cause, ValueError):
+        if method == PLAIN or error.__cause__ is None:
             raise
-        if not automatic or method == "mean":
-            raise AskError(f"{method} cannot aggregate {matrix.criterion!r}: {cause}") from error
-        plain = "mean" if method != "plurality" else method
-        if plain not in methods:
-            raise
-        why = f"{method} could not answer: {cause}"
-        return host.aggregate(study, matrix, method=plain, why=why, ask=ask, rng=rng)
+        told = f"{method} could not answer: {error.__cause__}"
+        if isinstance(error.__cause__, ValueError):  # it says that these data are not for it
+            return by(PLAIN, told), []
+        broken = Problem(error.plugin, error.hook or "", str(error), matrix.criterion)
+        return by(PLAIN, told), [broken]

@@ -38,32 +38,51 @@ def find_sources(places: Sequence[str | Path], host: Host) -> list[SourceFile]:
         if "://" in place:
             found.setdefault(place, SourceFile(place))
             continue
-        path = Path(place)
-        if path.is_dir():
-            files = sorted(file for file in path.rglob("*") if _is_log(file, path, suffixes))
-            files = _without_outputs(files)
-            if not files:
-                raise SourceError(
-                    f"the folder holds no log (files ending in {', '.join(suffixes)})", source=place
-                )
-        elif path.exists():
-            files = [path]
-        else:
-            files = sorted(map(Path, glob.glob(place, recursive=True)))  # noqa: PTH207 - the pattern may be absolute
-            files = _without_outputs([file for file in files if file.is_file()])
-            if not files:
-                what = "matches no file" if glob.has_magic(place) else "does not exist"
-                raise SourceError(f"{what}; name a file, a folder or a glob", source=place)
+        try:
+            files = _files(place, suffixes)
+        except OSError as error:  # such as a name too long
+            why = error.strerror or str(error)
+            raise SourceError(f"cannot be opened ({why})", source=place) from error
         for file in files:
+            if not _is_text(str(file)):
+                raise SourceError("the name is not UTF-8; rename the file", source=str(file))
             found.setdefault(str(file.resolve()), SourceFile(str(file)))
     if not found:
         raise SourceError("no sources were named; name a file, a folder or a glob", source="panopt")
     return list(found.values())
 
 
+def _files(place: str, suffixes: Sequence[str]) -> list[Path]:
+    """List the files of one local place; at least one."""
+    path = Path(place)
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if _is_log(file, path, suffixes))
+        if not files:
+            raise SourceError(
+                f"the folder holds no log (files ending in {', '.join(suffixes)})", source=place
+            )
+        return _without_outputs(files)
+    if path.exists():
+        return [path]
+    files = sorted(map(Path, glob.glob(place, recursive=True)))  # noqa: PTH207 - the pattern may be absolute
+    files = [file for file in files if file.is_file()]
+    if not files:
+        what = "matches no file" if glob.has_magic(place) else "does not exist"
+        raise SourceError(f"{what}; name a file, a folder or a glob", source=place)
+    return _without_outputs(files)
+
+
 def _is_log(file: Path, folder: Path, suffixes: Sequence[str]) -> bool:
     hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
     return not hidden and file.is_file() and SourceFile(file.name).suffix in suffixes
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _without_outputs(files: Sequence[Path]) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -110,6 +111,57 @@ def table(tmp_path: Path) -> Callable[..., Path]:
             ]
             text = "\n".join(["item,judge,score", *lines, ""])
         path.write_text(text, encoding="utf-8")
+        return path
+
+    return make
+
+
+#: A shim of logs that take annotations: ``{"rows": [judgment, ...]}`` in a file ``.odd``.
+ODD_SHIM = '''
+"""Odd logs."""
+import json
+from pathlib import Path
+from panopt.records.source import Source
+from panopt.records.study import Study
+from panopt.spec import hookimpl
+
+@hookimpl
+def panopt_suffixes():
+    return (".odd",)
+
+@hookimpl
+def panopt_read(source):
+    if source.suffix != ".odd":
+        return None
+    rows = json.loads(source.path.read_text())["rows"]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    study = Study.from_columns({**columns, "source": source.location})
+    return Study(study.table, (Source(source.location, "odd"),))
+
+@hookimpl
+def panopt_write(report, source, target):
+    if source.format != "odd":
+        return None
+    log = json.loads(Path(source.location).read_text())
+    log["panopt"] = [part.consensus.value.tolist() for part in report.criteria]
+    target.write_text(json.dumps(log))
+    return target
+'''
+
+
+@pytest.fixture
+def odd_log(install: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
+    """Install the shim of odd logs, and write them: two judges on some items."""
+    install("odd", ODD_SHIM)
+
+    def make(name: str = "log.odd", run: str = "r", scores: Sequence[float] = (1, 0, 1, 1)) -> Path:
+        rows = [
+            {"run": run, "item": f"i{i // 2}", "judge": "xy"[i % 2], "score": score}
+            for i, score in enumerate(scores)
+        ]
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"rows": rows}), encoding="utf-8")
         return path
 
     return make

@@ -12,7 +12,12 @@ from panopt.shims.inspect.logs import order_key
 from panopt.shims.inspect.schema import EventfulSample, Sample
 from panopt.shims.inspect.transcript import calls_by_scorer
 
-__all__ = ["N_CHECKED", "chosen", "differs"]
+__all__ = ["N_CHECKED", "UncheckedError", "chosen", "differs"]
+
+
+class UncheckedError(Exception):
+    """Inspect cannot read the samples, so that there is nothing to compare with."""
+
 
 N_CHECKED = 3
 
@@ -32,14 +37,19 @@ def differs(location: str, samples: Sequence[Sample]) -> str | None:
         A ``.eval`` file.
     samples
         As the fast tier read them.
+
+    Raises
+    ------
+    UncheckedError
+        When Inspect cannot read them, as an older one may not.
     """
     from panopt.shims.inspect.api import read_samples  # noqa: PLC0415 - imports Inspect later
 
     keys = [(sample.id, sample.epoch) for sample in samples]
     try:
         others = read_samples(location, keys)
-    except Exception as error:  # noqa: BLE001 - whatever Inspect raises: it could not be checked
-        return f"Inspect cannot read what the fast reader read ({' '.join(str(error).split())})"
+    except Exception as error:  # whatever pydantic, zipfile and Inspect raise
+        raise UncheckedError(" ".join(str(error).split())[:200]) from error
     for mine, other in zip(
         sorted(samples, key=order_key), sorted(others, key=order_key), strict=True
     ):

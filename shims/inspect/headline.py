@@ -49,8 +49,9 @@ def eval_score(annotation: Annotation, *, left_out: str | None) -> dict[str, Any
             put(row.name, row.value, row.name)
             put(f"{row.name}_low", row.low, row.name)
             put(f"{row.name}_high", row.high, row.name)
-        elif row.subject_kind == "judge":
-            put(f"{row.name} {row.subject}", row.value, row.name)
+    judges = [row for row in part.findings if row.subject_kind == "judge"]
+    for row in sorted(judges, key=lambda row: row.name):  # a group must stand together
+        put(f"{row.name} {row.subject}", row.value, row.name)
     details: dict[str, Any] = {
         "schema": SCHEMA,
         "criterion": part.criterion,

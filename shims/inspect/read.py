@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from panopt.errors import SourceError
@@ -16,7 +17,7 @@ from panopt.records.study import Study
 from panopt.shims.inspect.api import ApiLog, is_installed
 from panopt.shims.inspect.archive import UnknownCompressionError
 from panopt.shims.inspect.assemble import Remarks, assemble
-from panopt.shims.inspect.check import chosen, differs
+from panopt.shims.inspect.check import UncheckedError, chosen, differs
 from panopt.shims.inspect.fast import FastLog, JsonLog, UnfamiliarError
 from panopt.shims.inspect.logs import collector_paused
 from panopt.shims.inspect.sniff import sniff
@@ -66,12 +67,15 @@ def _eval(source: SourceFile, path: Path, reading: Reading, progress: Progress) 
     may_fall_back = reading.tier == "auto" and is_installed()
     try:
         with closing(FastLog(path)) as log:
-            if log.is_finished and log.header.version <= FAST_VERSION:
-                study = _checked(log, source, path, reading, progress, remarks)
-                if study is not None:
-                    return study
-            elif not may_fall_back:
-                return assemble(log, source.location, reading, progress, remarks, sha256=None)[0]
+            familiar = log.is_finished and log.header.version <= FAST_VERSION
+            study: Study | None = None
+            if may_fall_back and not familiar:
+                study = _if_inspect_can(source, reading, progress, remarks)
+            if study is None:
+                check = may_fall_back and familiar
+                study = _fast(log, source, path, reading, progress, remarks, check=check)
+            if study is not None:
+                return study
     except (UnfamiliarError, UnknownCompressionError) as error:
         if not may_fall_back:
             raise
@@ -79,20 +83,21 @@ def _eval(source: SourceFile, path: Path, reading: Reading, progress: Progress) 
     return _by_api(source, reading, progress, remarks)
 
 
-def _checked(  # noqa: PLR0913, PLR0917 - the log, its source, and the hook's arguments
+def _fast(  # noqa: PLR0913, PLR0917 - the log, its source, and the hook's arguments
     log: FastLog,
     source: SourceFile,
     path: Path,
     reading: Reading,
     progress: Progress,
     remarks: Remarks,
+    *,
+    check: bool,
 ) -> Study | None:
     """Read with the fast tier; None where Inspect reads something else there."""
-    check = reading.tier == "auto" and is_installed()
     if not check:
-        why = (
-            "was asked for" if reading.tier == "fast" else "stands alone: Inspect is not installed"
-        )
+        why = "was asked for" if reading.tier == "fast" else "stands alone"
+        if not is_installed():
+            why += ", Inspect is not installed"
         remarks.notes.append(f"the fast reader {why}; it was not checked against Inspect")
     study, kept = assemble(
         log,
@@ -100,10 +105,14 @@ def _checked(  # noqa: PLR0913, PLR0917 - the log, its source, and the hook's ar
         reading,
         progress,
         remarks,
-        sha256=None if source.is_remote else _digest(path),
+        sha256=None if source.is_remote or not log.is_finished else _digest(path),
         keep=chosen(log.n_samples) if check else (),
     )
-    difference = differs(str(path), kept) if check else None
+    try:
+        difference = differs(str(path), kept) if check else None
+    except UncheckedError as error:
+        text = f"the fast reader could not be checked, since Inspect fails on the log: {error}"
+        return _with_warning(study, text)
     if difference is None:
         return study
     remarks.warnings.append(
@@ -112,13 +121,28 @@ def _checked(  # noqa: PLR0913, PLR0917 - the log, its source, and the hook's ar
     return None
 
 
+def _if_inspect_can(
+    source: SourceFile, reading: Reading, progress: Progress, remarks: Remarks
+) -> Study | None:
+    """Read with the API tier; None, and a note, where Inspect cannot."""
+    try:
+        return _by_api(source, reading, progress, remarks)
+    except SourceError as error:
+        remarks.notes.append(f"read without Inspect, since: {error}")
+        return None
+
+
+def _with_warning(study: Study, text: str) -> Study:
+    [source] = study.sources
+    return Study(study.table, (replace(source, warnings=(*source.warnings, text)),))
+
+
 def _json(source: SourceFile, path: Path, reading: Reading, progress: Progress) -> Study:
     remarks = Remarks()
     if reading.tier == "auto" and is_installed() and not source.is_gzipped:
-        try:
-            return _by_api(source, reading, progress, remarks)
-        except SourceError as error:
-            remarks.notes.append(f"read without Inspect, since: {error}")
+        study = _if_inspect_can(source, reading, progress, remarks)
+        if study is not None:
+            return study
     with closing(JsonLog(path)) as log:
         sha256 = None if source.is_remote else _digest(path)
         return assemble(log, source.location, reading, progress, remarks, sha256=sha256)[0]

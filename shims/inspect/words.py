@@ -33,6 +33,11 @@ class Words:
         self._level = f"{100 * (1 - ask.alpha):g}%"
         self._head = escaped(part.criterion[:MOST_NAME])
         self._method = part.consensus.method
+        ranges = {(scale.low, scale.high) for scale in part.matrix.judge_scales} - {(0.0, 1.0)}
+        self._range = ""
+        if ranges and part.matrix.scale.kind != "nominal":  # the value is on [0, 1], these are not
+            said = " or ".join(f"{low:g} to {high:g}" for low, high in sorted(ranges))
+            self._range = f" (of {said})"
 
     def of(
         self,
@@ -62,11 +67,11 @@ class Words:
                 said += f" (sd {numbers['sd']:.2g})"
         low, high = numbers.get("conformal_low"), numbers.get("conformal_high")
         if low is not None and high is not None:
-            said += f" [{low:.2f}, {high:.2f} at {self._level}]"
+            said += f", interval {low:.2f} to {high:.2f} ({self._level}, conformal)"
         decisions = self._part.decisions
         if decisions is not None:
             said += f". **{decisions.name(response)}**: {decisions.why(response)}"
-        return f"{said}. Votes: {self._votes_of(response)}."[:MOST_WORDS]
+        return f"{said}. Votes{self._range}: {self._votes_of(response)}."[:MOST_WORDS]
 
     def _votes_of(self, response: int) -> str:
         said, starts = self._votes

@@ -98,9 +98,7 @@ class ZipWriter:
             )  # fmt: skip
             self._write(_LOCATOR64.pack(b"PK\6\7", 0, end, 1))
         count = min(count, _MOST_16)
-        self._write(
-            _END.pack(b"PK\5\6", 0, 0, count, count, _short(size), _short(start), 0)
-        )
+        self._write(_END.pack(b"PK\5\6", 0, 0, count, count, _short(size), _short(start), 0))
 
     def _write(self, data: bytes) -> None:
         self._file.write(data)

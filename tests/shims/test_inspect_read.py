@@ -18,7 +18,7 @@ from panopt.records.ask import Reading, checked
 from panopt.records.source import Counts, SourceFile
 from panopt.records.study import Study
 from panopt.shims import inspect as shim
-from panopt.shims.inspect import fast, schema
+from panopt.shims.inspect import api, fast, schema
 from panopt.shims.inspect import read as reader
 from panopt.shims.inspect.sniff import sniff, top_keys
 
@@ -121,6 +121,35 @@ def test_a_fast_reader_that_differs_is_left_for_inspect(
     study = read(log, "auto")
     assert study.table.equals(read(log, "api").table)
     assert "differs in scores" in study.sources[0].warnings[0]
+
+
+def test_where_inspect_fails_the_fast_reader_stands_with_a_warning(
+    inspect_logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> list[schema.EventfulSample]:
+        raise ValueError("from the future")
+
+    monkeypatch.setattr(api, "read_samples", fail)
+    study = read(inspect_logs / "scorers_list.eval", "auto")
+    assert len(study) == 30
+    assert (
+        "could not be checked, since Inspect fails on the log: from the future"
+        in (study.sources[0].warnings[0])
+    )
+
+
+def test_a_log_that_inspect_cannot_read_is_read_without_it(
+    make_eval: MakeEval, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(location: str) -> None:
+        raise SourceError("Inspect cannot read this log", source=location)
+
+    monkeypatch.setattr(reader, "ApiLog", fail)
+    study = read(make_eval([{"q": 1}], header={"version": 3}), "auto")
+    assert len(study) == 1
+    assert "read without Inspect" in study.sources[0].notes[0]
+    assert study.sources[0].sha256 is not None
+    assert "log format 3 is newer" in study.sources[0].warnings[0]
 
 
 def test_without_inspect_local_logs_are_read_all_the_same(

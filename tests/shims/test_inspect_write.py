@@ -484,6 +484,35 @@ def test_numbers_are_of_this_logs_responses(make_eval: MakeEval, tmp_path: Path)
     assert means == [pytest.approx(0.2), 1.0]
 
 
+def test_numbers_are_those_of_the_report(tmp_path: Path) -> None:
+    """Also where human labels anchor the judges' bias, and its error is in every mean."""
+    examples = Path(__file__).parents[2] / "examples" / "logs"
+    study = read(
+        *examples.glob("hanna-complexity-*.eval"),
+        labels=examples / "labels" / "hanna-complexity.csv",
+        reading=Reading(tier="fast"),
+    )
+    report = analyze(study, Ask(n_boot=0))
+    [part] = report.criteria
+    assert part.consensus.anchor == "humans"
+    for i, one in enumerate(s for s in report.study.sources if s.format == "inspect"):
+        copy = tmp_path / f"copy{i}.eval"
+        shim.panopt_write(report, one, copy)
+        log = read_back(copy)
+        metrics = log.results.scores[-1].metrics
+        for name in ("mean", "pass_rate"):
+            [finding] = part.findings.named(name, subject=log.eval.model)
+            assert metrics[name].value == pytest.approx(finding.value, abs=1e-6)
+            assert metrics[f"{name}_low"].value == pytest.approx(finding.low, abs=1e-6)
+            assert metrics[f"{name}_high"].value == pytest.approx(finding.high, abs=1e-6)
+        groups = [metric.group for metric in metrics.values()]
+        runs = [group for k, group in enumerate(groups) if not k or groups[k - 1] != group]
+        assert len(runs) == len(set(runs))
+        assert {"bias", "noise_sd"} < set(runs)
+        words = log.samples[0].scores["panopt"].explanation
+        assert "Votes (of 1 to 5): replay/Beluga-13B" in words
+
+
 def test_json_is_taken_apart_and_put_together_byte_for_byte() -> None:
     text = b' { "a" : 1.50 , "b":[1, 2],"c":{"d": "\\u00e9"}, "e": "\xc3\xa9", "f":null} '
     parts = {

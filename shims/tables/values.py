@@ -59,7 +59,7 @@ def typed(home: str, values: Any, source: SourceFile, reading: Reading) -> Any: 
             default = {**DEFAULT_TEXT, "judge_kind": reading.judge_kind}.get(home)
             values = filled if default is None else pc.fill_null(filled, default)
         elif home in NUMBER_COLUMNS:
-            values = _numbers_of(home, values, source)
+            values = _numbers_of(home, values, source, scores=home == "score")
         elif home == "cached":
             values = values.cast(pa.bool_())
         if home in DEFAULT_VALUE:
@@ -72,7 +72,14 @@ def typed(home: str, values: Any, source: SourceFile, reading: Reading) -> Any: 
     return values
 
 
-def _numbers_of(home: str, values: Any, source: SourceFile) -> Any:  # noqa: ANN401 - Arrow columns
+def _numbers_of(
+    home: str,
+    values: Any,  # noqa: ANN401 - Arrow columns
+    source: SourceFile,
+    *,
+    scores: bool,
+) -> Any:  # noqa: ANN401
+    """Bring a column to numbers; words for pass and fail are numbers where they are scores."""
     if pa.types.is_boolean(values.type):
         return values.cast(pa.int8())
     if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
@@ -83,14 +90,12 @@ def _numbers_of(home: str, values: Any, source: SourceFile) -> Any:  # noqa: ANN
     try:
         return texts.cast(pa.float64())
     except pa.ArrowInvalid:
-        return _numbers_in_words(home, texts, source)
+        read = verdicts(texts) if scores else None
+        return _numbers_in_words(home, texts, source) if read is None else read
 
 
 def _numbers_in_words(home: str, texts: Any, source: SourceFile) -> Any:  # noqa: ANN401 - Arrow columns
-    """Read scores that are verdicts; other texts as Python reads numbers, true as 1."""
-    scores = verdicts(texts) if home == "score" else None
-    if scores is not None:
-        return scores
+    """Read texts as Python reads numbers, true as 1."""
     words = {"true": 1.0, "false": 0.0}
     numbers: list[float | None] = []
     for row, text in enumerate(texts.to_pylist(), start=1):
@@ -165,11 +170,13 @@ def _range_text(low: float, high: float, *, whole: bool) -> str:
 
 
 def human_scores(name: str, values: Any, source: SourceFile) -> Any:  # noqa: ANN401 - Arrow columns
-    """Read a column of human scores: numbers, or verdicts such as pass and fail."""
+    """Read a column of human scores: numbers, or verdicts such as pass and fail.
+
+    Raises
+    ------
+    SourceError
+        For another value, with its row.
+    """
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
-    if not looks_numeric(values) and not pa.types.is_boolean(values.type):
-        scores = verdicts(values.cast(pa.string()))
-        if scores is not None:
-            return scores
-    return _numbers_of(name, values, source)
+    return _numbers_of(name, values, source, scores=True)

@@ -42,6 +42,8 @@ class Document:
     ----------
     eval_id, promptfoo_version, generation, planned
         What the file says of itself; complete once the rows were gone through.
+    frame
+        The JSON around the rows, with or without them; none of JSONL.
     cut_off
         True where the last line of JSONL is no whole row (a run that was killed).
     """
@@ -54,6 +56,7 @@ class Document:
         self.promptfoo_version: str | None = None
         self.generation = "rows"
         self.planned: int | None = None
+        self.frame = b""
         self.cut_off = False
 
     def rows(self) -> Iterator[tuple[str, bytes | msgspec.Raw]]:
@@ -118,7 +121,8 @@ class Document:
         self._whole(rest)
 
     def _whole(self, data: bytes) -> list[msgspec.Raw]:
-        header, summary, rows = open_json(data.removeprefix(BOM))
+        self.frame = data.removeprefix(BOM)
+        header, summary, rows = open_json(self.frame)
         version = _version(summary.version if summary else header.version)
         if version is not None and version not in VERSIONS:
             raise SourceError(

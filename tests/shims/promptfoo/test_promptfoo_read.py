@@ -182,7 +182,7 @@ def test_other_files_are_left_to_other_shims(results: Path, name: str) -> None:
     assert panopt_read(SourceFile(str(results / name)), Reading(), lambda _: None) is None
 
 
-@pytest.mark.parametrize("name", [*MADE, *WILD])
+@pytest.mark.parametrize("name", [name for name in (*MADE, *WILD) if "yaml" not in name])
 def test_streaming_and_parsing_at_once_give_the_same_study(
     results: Path, read_results: ReadResults, name: str
 ) -> None:

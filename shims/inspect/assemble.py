@@ -96,7 +96,7 @@ def assemble(  # noqa: PLR0913 - the log, its source, and where to put what is f
     counts = responses.counts(*rows.judged())
     notes, warnings = responses.remarks()
     _say_panels(header, panels, lost, tally, notes, warnings)
-    _say_humans(reading, names, gathered, humans, notes)
+    _say_humans(header, reading, names, gathered, humans, notes)
     source = Source(
         location=location,
         format="inspect",
@@ -146,15 +146,17 @@ def _say_panels(  # noqa: PLR0913, PLR0917 - what was found, and where to say it
         )
 
 
-def _say_humans(
+def _say_humans(  # noqa: PLR0913, PLR0917 - what was found, and where to say it
+    header: Header,
     reading: Reading,
     names: set[str],
     gathered: Gathered,
     humans: frozenset[str],
     notes: list[str],
 ) -> None:
-    parts = {key.part for key in gathered.series}
+    known = {key.part for key in gathered.series} | {"target"}
+    known |= {spelling for name in humans for spelling in (name, header.scorer(name).base)}
     for wanted in reading.human:
-        if wanted != "target" and wanted not in parts and not (humans & {wanted}) and not humans:
-            known = ", ".join(sorted(names)) or "none"
-            notes.append(f"no score or key is named {wanted!r} here (scores: {known})")
+        if wanted not in known:
+            scores = ", ".join(sorted(names)) or "none"
+            notes.append(f"no score or key is named {wanted!r} here (scores: {scores})")

@@ -160,7 +160,9 @@ def _place_panel(  # noqa: PLR0913, PLR0917 - the log and what is made of it
         elif key.form == "votes":
             judge = _voter(name, key.place, models, _size(keys, "votes"))
         elif key.form == "list" and reading.keys != "criteria":
-            judge = _voter(name, key.place, models, _size(keys, "list"))
+            size = _size(keys, "list")
+            ragged = gathered.lengths.get(name, {size}) != {size}
+            judge = _voter(name, key.place, () if ragged else models, size)
         elif key.form == "dict" and key.part in judges:
             judge = str(key.part)
         elif key.form == "dict" and key.part in aggregates:

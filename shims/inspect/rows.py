@@ -42,6 +42,8 @@ class Rows:
         usage: tuple[list[int | None], list[int | None]] | None,
     ) -> None:
         """Add one stream of scores."""
+        # The explanation of a dict of judges is no one judge's.
+        said = series.key.form != "dict" or place.judge != series.key.part
         n = len(series.sample)
         converted = convert(series.value, series.reason, nominal=nominal)
         sample = np.asarray(series.sample, dtype=np.int64)
@@ -69,7 +71,7 @@ class Rows:
             ("label", pa.array(converted.label, text) if converted.label else pa.nulls(n, text)),
             ("status", pa.array(converted.status, text)),
             ("error", pa.array(converted.error, text)),
-            ("rationale", series.rationale.take_all()),
+            ("rationale", series.rationale.take_all() if said else pa.nulls(n, pa.large_string())),
             ("input_tokens", pa.array(tokens[0], pa.int64())),
             ("output_tokens", pa.array(tokens[1], pa.int64())),
             ("latency", pa.array([r.latency if r else None for r in replies], pa.float64())),

@@ -239,6 +239,23 @@ def test_lists_are_votes_by_place_of_the_models_named(make_eval: MakeEval) -> No
     assert "places do not tell the judges" in study.sources[0].warnings[0]
 
 
+def test_places_of_lists_that_lost_a_vote_are_no_models(make_eval: MakeEval) -> None:
+    options = {"model": ["m/a", "m/b"], "reducer": "collect"}
+    scores = [{"panel": {"value": ["C", "I"]}}, {"panel": {"value": ["I"]}}]
+    study = read(make_eval(scores, scorers=[("panel", options)]))
+    assert places(study) == {("panel", "panel[0]", "llm"), ("panel", "panel[1]", "llm")}
+    assert len(study.sources[0].warnings) == 2
+
+
+def test_the_explanation_of_a_dict_of_judges_is_no_judges_rationale(make_eval: MakeEval) -> None:
+    dicts = {
+        "jury": {"value": {"judge_a": 1, "judge_b": 0}, "explanation": "a said"},
+        "rubric": {"value": {"clear": 1}, "explanation": "it is clear"},
+    }
+    found = {r["judge"]: r["rationale"] for r in read(make_eval([dicts])).table.to_pylist()}
+    assert found == {"judge_a": None, "judge_b": None, "rubric": "it is clear"}
+
+
 def test_a_model_listed_twice_votes_twice(make_eval: MakeEval) -> None:
     panel = {"value": "C", "metadata": {"panel": {"votes": ["C", "I", "C"], "size": 3}}}
     log = make_eval([{"q": panel}], scorers=[("q", {"model": ["m/a", "m/a", "m/b"]})])
@@ -287,6 +304,9 @@ def test_a_named_scorer_holds_human_labels(inspect_logs: Path) -> None:
     assert unnamed.criteria == ("human", "model_graded_qa")
     nobody = read(inspect_logs / "human_scorer.eval", human=("expert",))
     assert "no score or key is named 'expert'" in " ".join(nobody.sources[0].notes)
+    half = read(inspect_logs / "human_scorer.eval", human=("human", "expert"))
+    assert half.matrix("model_graded_qa").n_labelled == 9
+    assert "no score or key is named 'expert'" in " ".join(half.sources[0].notes)
 
 
 def test_labels_of_several_criteria_are_placed_by_name(make_eval: MakeEval) -> None:

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from inspect_ai.analysis import evals_df, samples_df
 from inspect_ai.log import (
     ProvenanceData,
@@ -533,6 +535,34 @@ def test_json_is_taken_apart_and_put_together_byte_for_byte() -> None:
     assert bytes(join_items([])) == b"[]"
     with pytest.raises(ValueError, match="not a JSON object"):
         fields(b"[NaN]")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(
+    st.dictionaries(st.text(), JSON, max_size=5),
+    st.sampled_from([None, 1, "\t"]),
+    st.booleans(),
+)
+def test_any_json_is_the_same_after_being_taken_apart(
+    value: dict[str, Any],
+    indent: int | str | None,
+    ascii_only: bool,  # noqa: FBT001 - hypothesis gives it by place
+) -> None:
+    try:
+        text = json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode()
+    except UnicodeEncodeError:  # half a surrogate pair is written as an escape only
+        text = json.dumps(value, indent=indent).encode()
+    parts = fields(text)
+    assert same(json.loads(join_fields(parts)), value)
+    assert all(part in text for part in parts.values())
+    listed = json.dumps(list(value.values()), indent=indent).encode()
+    assert same(json.loads(join_items(items(listed))), list(value.values()))
 
 
 @pytest.mark.parametrize("limit", [None, 1000])

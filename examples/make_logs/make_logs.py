@@ -19,9 +19,12 @@ from pathlib import Path
 HERE = Path(__file__).parent
 LOGS = HERE.parent / "logs"
 TOOLS = HERE.parents[1] / ".tools" / "promptfoo-0.123" / "node_modules"
-N_LABELS = {"complexity": 96, "relevance": 60}
-N_STORIES = 48  # of the promptfoo run
+N_LABELS = {"natural": 75, "neighbor": 45}
 SEED = 20260101
+INPUTS = (
+    *("hanna.csv", "hanna_panel.py"),
+    *("llmbar.csv", "pairs.mjs", "promptfooconfig.yaml", "replay.mjs"),
+)
 
 
 def run(command: list[str | Path], work: Path, environ: dict[str, str]) -> None:
@@ -46,9 +49,6 @@ def make_inspect(work: Path) -> None:
 
 def make_promptfoo(work: Path) -> None:
     """Run the promptfoo config, with everything it might send switched off."""
-    with (work / "stories.csv").open("w", encoding="utf-8") as file:
-        file.write("story_prompt,__metadata:testCaseId\n")
-        file.writelines(f"p{n:02d},p{n:02d}\n" for n in range(N_STORIES))
     program = TOOLS / ".bin" / "promptfoo"
     environ = {
         "PATH": os.pathsep.join([str(TOOLS / "node" / "bin"), os.environ["PATH"]]),
@@ -60,38 +60,46 @@ def make_promptfoo(work: Path) -> None:
         "PROMPTFOO_DISABLE_SHARING": "1",
     }
     command = program if program.exists() else "promptfoo"
-    run([command, "eval", "--no-cache", "-o", "hanna-relevance.json"], work, environ)
-    shutil.move(work / "hanna-relevance.json", LOGS / "hanna-relevance.json")
+    run([command, "eval", "--no-cache", "-o", "llmbar.json"], work, environ)
+    shutil.move(work / "llmbar.json", LOGS / "llmbar.json")
+
+
+def rows_of(table: str) -> list[dict[str, str]]:
+    """Read one of the tables of recorded verdicts."""
+    with (HERE / table).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def make_labels() -> None:
-    """Write the human label of a random part of the responses, on the scale the log has."""
-    with (HERE / "hanna.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    """Write the labels of a random part of the responses, at most one an item."""
     draw = random.Random(SEED)  # noqa: S311 - a sample, not a secret
-    for criterion, n in N_LABELS.items():
-        inspect = criterion == "complexity"
-        judged = [
-            row
-            for row in rows
-            if row["criterion"] == criterion
-            and (inspect or int(row["story_prompt"][1:]) < N_STORIES)
-        ]
-        lines = ["item,system,criterion,label"]
-        for row in sorted(draw.sample(judged, n), key=judged.index):
-            human = float(row["human"])
-            system = f"replay/{row['system']}" if inspect else row["system"]
-            label = human if inspect else round((human - 1) / 4, 4)
-            lines.append(f"{row['story_prompt']},{system},{criterion},{label:g}")
-        path = LOGS / "labels" / f"hanna-{criterion}.csv"
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    stories: dict[str, list[dict[str, str]]] = {}
+    for row in rows_of("hanna.csv"):
+        stories.setdefault(row["story_prompt"], []).append(row)
+    lines = ["item,system,criterion,label"]
+    for item, written in stories.items():
+        row = draw.choice(written)
+        lines.append(f"{item},replay/{row['system']},{row['criterion']},{row['human']}")
+    write_lines("hanna-complexity.csv", lines)
+    pairs = rows_of("llmbar.csv")
+    lines = ["item,criterion,label"]
+    for task, n in N_LABELS.items():
+        judged = [row for row in pairs if row["task"] == task]
+        chosen = sorted(draw.sample(judged, n), key=judged.index)
+        lines += [f"{row['item']},{task},{row['gold']}" for row in chosen]
+    write_lines("llmbar.csv", lines)
+
+
+def write_lines(name: str, lines: list[str]) -> None:
+    """Write one table of labels."""
+    (LOGS / "labels" / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def main() -> None:
     """Make everything anew."""
     (LOGS / "labels").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("hanna.csv", "hanna_panel.py", "promptfooconfig.yaml", "replay.mjs"):
+        for name in INPUTS:
             shutil.copy(HERE / name, folder)
         make_inspect(Path(folder))
         make_promptfoo(Path(folder))

@@ -1,35 +1,26 @@
 // A promptfoo provider that replays recorded verdicts: no model is called.
 //
-// As a target (config.system) it gives the mark of its story, since the recorded verdicts come
-// without the stories' texts. As a judge (config.judge) it gives the score hanna.csv holds for that
-// story, put from 1..5 onto 0..1, and passes it from 0.5 on; where the source holds no readable
-// score it answers with a sentence, as a judge that does not keep to the form.
+// As the target it gives the mark of its pair, since the recorded verdicts come without the pair's
+// texts. As a judge (config.judge) it gives the verdict llmbar.csv holds for that pair: score 1
+// where it judged output 1 the better one, 0 where output 2. Where the source holds no verdict it
+// answers with a sentence, as a judge that does not keep to the form.
 
-import { readFileSync } from 'node:fs';
+import { pairs } from './pairs.mjs';
 
-const CRITERION = 'relevance';
-const [header, ...lines] = readFileSync(new URL('hanna.csv', import.meta.url), 'utf8')
-  .trim()
-  .split('\n')
-  .map((line) => line.split(','));
-const recorded = new Map(
-  lines
-    .map((cells) => Object.fromEntries(header.map((name, i) => [name, cells[i]])))
-    .filter((row) => row.criterion === CRITERION)
-    .map((row) => [`${row.story_prompt} ${row.system}`, row]),
-);
+const recorded = new Map(pairs.map((pair) => [pair.item, pair]));
 
 export default class Replay {
   constructor({ config }) {
-    this.config = config;
+    this.judge = config?.judge;
   }
 
   id() {
-    return `replay:${this.config.judge ?? this.config.system}`;
+    return `replay:${this.judge ?? 'pair'}`;
   }
 
   async callApi(prompt) {
-    const output = this.config.judge ? this.judge(prompt) : this.story(prompt);
+    const [mark, item] = prompt.match(/\[pair ([a-z]+-\d+)\]/);
+    const output = this.judge ? this.verdict(item) : mark;
     const [promptTokens, completion] = [prompt, output].map((text) => text.split(/\s+/).length);
     return {
       output,
@@ -37,15 +28,10 @@ export default class Replay {
     };
   }
 
-  story(prompt) {
-    return `[story ${prompt.match(/p\d+/)[0]} by ${this.config.system}]`;
-  }
-
-  judge(prompt) {
-    const [, item, system] = prompt.match(/\[story (p\d+) by ([^\]]+)\]/);
-    const rating = recorded.get(`${item} ${system}`)[this.config.judge];
-    if (rating === '') return 'No rating was recorded.';
-    const score = Math.round(((Number(rating) - 1) / 4) * 1e4) / 1e4;
-    return JSON.stringify({ reason: `recorded rating ${rating} of 5`, score, pass: score >= 0.5 });
+  verdict(item) {
+    const winner = { 1: 'output 1', 0: 'output 2' }[recorded.get(item)[this.judge]];
+    if (winner === undefined) return 'No verdict was recorded.';
+    const pass = winner === 'output 1';
+    return JSON.stringify({ reason: `recorded winner: ${winner}`, score: Number(pass), pass });
   }
 }

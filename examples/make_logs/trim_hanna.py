@@ -17,8 +17,8 @@ import csv
 import sys
 from pathlib import Path
 
-CRITERIA = {"complexity": "CX", "relevance": "RE"}
-SYSTEMS = {"complexity": ["Human", "GPT-2", "CTRL"], "relevance": ["Human", "GPT-2"]}
+CRITERION, CODE = "complexity", "CX"
+SYSTEMS = ["Human", "GPT-2", "CTRL"]
 JUDGES = ["Beluga-13B", "ChatGPT", "Llama-13B", "Mistral-7B", "OrcaPlatypus"]
 TARGET = Path(__file__).with_name("hanna.csv")
 
@@ -36,15 +36,14 @@ def main(source: str) -> None:
     with TARGET.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["criterion", "system", "story_prompt", "human", *JUDGES])
-        for criterion, code in CRITERIA.items():
-            for system in SYSTEMS[criterion]:
-                row = table[system]
-                slots = [ast.literal_eval(row[f"Human {slot} {code}"]) for slot in (1, 2, 3)]
-                judges = [ast.literal_eval(row[f"{judge} {code} 1"]) for judge in JUDGES]
-                for number, ratings in enumerate(zip(*slots, strict=True)):
-                    human = sum(ratings) / len(ratings)
-                    scores = [in_range(judge[number]) for judge in judges]
-                    writer.writerow([criterion, system, f"p{number:02d}", f"{human:.4g}", *scores])
+        for system in SYSTEMS:
+            row = table[system]
+            slots = [ast.literal_eval(row[f"Human {slot} {CODE}"]) for slot in (1, 2, 3)]
+            judges = [ast.literal_eval(row[f"{judge} {CODE} 1"]) for judge in JUDGES]
+            for number, ratings in enumerate(zip(*slots, strict=True)):
+                human = sum(ratings) / len(ratings)
+                scores = [in_range(judge[number]) for judge in judges]
+                writer.writerow([CRITERION, system, f"p{number:02d}", f"{human:.4g}", *scores])
 
 
 if __name__ == "__main__":

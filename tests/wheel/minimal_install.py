@@ -66,10 +66,10 @@ def check_command() -> None:
     listed = panopt("plugins")
     for entry in importlib.metadata.entry_points(group="panopt"):
         demand(entry.name in listed, f"panopt plugins does not list {entry.name}")
-    for name in ("complexity", "relevance"):
-        logs = sorted(LOGS.glob(f"hanna-{name}*.*"))
-        demand(len(logs) > 0, f"no example log hanna-{name} in {LOGS}")
-        labels = LOGS / "labels" / f"hanna-{name}.csv"
+    for name in ("hanna-complexity", "llmbar"):
+        logs = sorted(LOGS.glob(f"{name}*.*"))
+        demand(len(logs) > 0, f"no example log {name} in {LOGS}")
+        labels = LOGS / "labels" / f"{name}.csv"
         report = json.loads(panopt("analyze", *logs, "--labels", labels, "--json"))
         demand(bool(report), f"the report of {name} is empty")
 

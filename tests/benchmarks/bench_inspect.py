@@ -1,7 +1,7 @@
 """Reading and annotating a large Inspect log: CPU seconds and peak memory against Inspect's own.
 
 Run ``python tests/benchmarks/bench_inspect.py [--samples 20000] [--skip-api]``. The log has three
-scorers, one of them a panel of three judges, four judge calls a sample, and about 75 MB at 20,000
+scorers, one of them a panel of three judges, four judge calls a sample, and about 88 MB at 20,000
 samples. 200 samples come from a real ``inspect_ai.eval`` with a mock model; each of them is
 written many times under an id of its own, compressed as Inspect does it. Every measurement runs
 in a process of its own.

@@ -9,7 +9,7 @@ import typer
 
 from panopt.errors import SourceError
 
-__all__ = ["demo"]
+__all__ = ["demo", "example_jobs"]
 
 
 def demo(

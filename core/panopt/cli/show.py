@@ -20,6 +20,8 @@ from panopt.writing import Written
 __all__ = ["show_report", "show_written"]
 
 DECISION_STYLES = dict(zip(DECISIONS, ("green", "yellow", "magenta", "cyan"), strict=True))
+#: A promise is shown whole, with what it rests on.
+LONGEST_PROMISE = 2000
 #: Most judges, or systems, a terminal table lists.
 MOST_ROWS = 40
 
@@ -121,7 +123,9 @@ def _systems(part: CriterionReport) -> Table:
 
 def _judges(part: CriterionReport) -> Table:
     matrix, votes = part.matrix, part.matrix.votes
-    table = _table("judge", "ok", *STATUSES[1:], f"bias vs {part.consensus.anchor}", "noise sd")
+    anchors = {str(row.details.get("anchor")) for row in part.findings.named("bias")}
+    anchor = anchors.pop() if len(anchors) == 1 else part.consensus.anchor
+    table = _table("judge", "ok", *STATUSES[1:], f"bias vs {anchor}", "noise sd")
     for code, name in enumerate(matrix.judges[:MOST_ROWS]):
         counts = np.bincount(votes.status[votes.judge == code], minlength=len(STATUSES))
         table.add_row(
@@ -163,9 +167,9 @@ def _decisions(part: CriterionReport) -> list[RenderableType]:
     for name, count in decisions.counts().items():
         line.append(f"{count:,} {name}  ", style=DECISION_STYLES[name])
     promise = (
-        shown(f"guarantee: {decisions.guarantee}", "green")
+        shown(f"guarantee: {decisions.guarantee}", "green", longest=LONGEST_PROMISE)
         if decisions.guarantee is not None
-        else shown(f"no guarantee: {decisions.no_guarantee}", "yellow")
+        else shown(f"no guarantee: {decisions.no_guarantee}", "yellow", longest=LONGEST_PROMISE)
     )
     return [Text(), line, promise]
 

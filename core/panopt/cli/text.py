@@ -24,9 +24,9 @@ def plain(text: str, *, longest: int = LONGEST) -> str:
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
-def shown(text: str, style: str = "") -> Text:
+def shown(text: str, style: str = "", *, longest: int = LONGEST) -> Text:
     """Give text for rich that is never read as markup."""
-    return Text(plain(text), style=style)
+    return Text(plain(text, longest=longest), style=style)
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["Finding", "Findings", "SubjectKind"]
+__all__ = ["Finding", "Findings", "SubjectKind", "finite"]
 
 SubjectKind = Literal["panel", "judge", "judge_pair", "system", "group", "human"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ __all__ = ["panopt_read", "panopt_suffixes", "panopt_write"]
 
 
 @hookimpl
-def panopt_suffixes() -> Sequence[str]:
+def panopt_suffixes() -> tuple[str, ...]:
     """Name the endings of Inspect logs."""
     return (".eval", ".json")
 

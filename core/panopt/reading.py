@@ -11,6 +11,7 @@ from panopt.errors import AskError, LabelsError, SourceError
 from panopt.host import Host
 from panopt.records.ask import Reading
 from panopt.records.labels import attach_labels
+from panopt.records.runs import drop_twins
 from panopt.records.scale import Scale
 from panopt.records.settle import drop_copies, settle_scales
 from panopt.records.source import MARK, REPORT_FILES, SourceFile
@@ -149,11 +150,12 @@ def read(
             f"option human = {reading.human!r}: no judge, scorer, metric or column of these "
             f"sources has that name; judges are {', '.join(sorted(study.codes('judge')[1])[:10])}"
         )
+    study, twins = drop_twins(study)
     study, copies = drop_copies(study)
     if labels is not None:
         study = read_labels(study, labels, reading=reading, criterion=criterion, host=host)
     study, inferred = settle_scales(study, declared, off_scale=reading.off_scale)
-    study = _with_notes(study, (*copies, *inferred))
+    study = _with_notes(study, (*twins, *copies, *inferred))
     if reading.strict:
         _refuse_warnings(study)
     return study

@@ -40,6 +40,7 @@ def describe(
         format="promptfoo",
         sha256=sha256,
         runs=(run,),
+        aliases=() if run == judgments.run_name() else (judgments.run_name(),),
         counts=_counts(document, judgments, built),
         notes=tuple(_notes(document, judgments, built)),
         warnings=tuple(_warnings(document, judgments, built)),

@@ -65,7 +65,8 @@ def write_results(report: Report, source: Source, target: Path) -> Path | None:
     Returns
     -------
     Path or None
-        `target`; None for generations that have no place for a row's named scores.
+        `target`; None for generations that have no place for a row's named scores, and for a
+        file none of whose rows were analyzed.
 
     Raises
     ------
@@ -78,6 +79,8 @@ def write_results(report: Report, source: Source, target: Path) -> Path | None:
     """
     file = SourceFile(source.location)
     found = gather(report, source)
+    if not found.columns:
+        return None  # every row of it was read from another file
     if file.suffix == ".jsonl":
         with ExitStack() as stack:
             stream = stack.enter_context(open_stream(file, _silent))

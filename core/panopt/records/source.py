@@ -110,6 +110,8 @@ class Source:
     sha256: str | None = None
     """Digest of the file's bytes; None for a remote or growing source."""
     runs: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    """Other names of its one run, by which a file of another format goes."""
     counts: Counts = field(default_factory=Counts)
     columns: tuple[str, ...] = ()
     """Which of the study's columns a table gave; empty for logs."""

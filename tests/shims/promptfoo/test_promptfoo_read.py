@@ -401,3 +401,13 @@ def test_rationales_can_be_left_out(promptfoo_logs: Path, read_results: ReadResu
     assert read_results(path).table["rationale"].null_count == 0
     bare = read_results(path, rationales=False)
     assert bare.table["rationale"].null_count == len(bare)
+
+
+def test_json_and_jsonl_of_one_run_count_once(results: Path) -> None:
+    """promptfoo is often told to write both, into one folder."""
+    names = ("hooks_scoring_v0123.json", "hooks_scoring_v0123.jsonl")
+    paths = [results / "made" / name for name in names]
+    both = read(*paths)
+    assert len(both) == len(read(paths[0])) == 24
+    assert set(both.table["source"].to_pylist()) == {str(paths[0])}
+    assert any("they count once" in note for source in both.sources for note in source.notes)

@@ -79,7 +79,7 @@ def unit(row: Row) -> float:
     return (float(row["score"]) - scale.low) / (scale.high - scale.low)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(long_tables())
 def test_agrees_with_a_loop_over_the_rows(rows: list[Row]) -> None:
     matrix = study_of(rows).matrix("score")
@@ -115,6 +115,7 @@ def test_agrees_with_a_loop_over_the_rows(rows: list[Row]) -> None:
     assert matrix.n_labelled == sum(bool(people[key]) for key in keys)
 
 
+@settings(max_examples=30)
 @given(long_tables())
 def test_votes_lead_back_to_the_rows_of_the_study(rows: list[Row]) -> None:
     matrix = study_of(rows).matrix("score")
@@ -128,6 +129,7 @@ def test_votes_lead_back_to_the_rows_of_the_study(rows: list[Row]) -> None:
     assert sorted(seen) == list(range(len(rows)))
 
 
+@settings(max_examples=30)
 @given(long_tables())
 def test_clusters_are_the_named_ones_else_the_items(rows: list[Row]) -> None:
     matrix = study_of(rows).matrix("score")

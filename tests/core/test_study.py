@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
@@ -77,6 +77,7 @@ def test_group_of_nothing() -> None:
     assert Study.concat([]).group(["item", "epoch"]).shape == (0,)
 
 
+@settings(max_examples=50)
 @given(ROWS, st.lists(st.integers(0, 30), max_size=4), st.randoms(use_true_random=False))
 def test_digest_does_not_depend_on_chunks_dictionaries_or_files(
     rows: list[Row], cuts: list[int], random: Random

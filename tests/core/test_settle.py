@@ -94,10 +94,15 @@ def test_notes_name_at_most_five_judges() -> None:
 
 
 def test_scales_are_settled_by_criterion() -> None:
-    scales, _ = settled(
-        {"item": "a", "judge": "x", "criterion": ["tone", "facts"], "score": [4.0, 1.0]}
+    criteria = ["tone", "facts", "style"]
+    scales, notes = settled(
+        {"item": "a", "judge": "x", "criterion": criteria, "score": [4.0, 1.0, 2.0]}
     )
-    assert scales == ["ordinal:1:5", "binary"]
+    assert scales == ["ordinal:1:5", "binary", "ordinal:1:5"]
+    assert notes == (
+        "tone, style: scale ordinal:1:5 inferred for x",
+        "facts: scale binary inferred for x",
+    )
 
 
 @pytest.mark.parametrize(

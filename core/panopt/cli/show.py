@@ -182,7 +182,12 @@ def _sentences(title: str, sentences: Iterable[str], style: str) -> Group:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, column in enumerate(columns):
-        table.add_column(shown(column), justify="left" if i == 0 else "right", overflow="fold")
+        table.add_column(
+            shown(column),
+            justify="left" if i == 0 else "right",
+            overflow="fold",
+            min_width=min(len(column), len("ambiguous")),
+        )
     return table
 
 

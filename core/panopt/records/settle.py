@@ -87,15 +87,17 @@ def settle_scales(
     columns.declare(declared)
     study = _classes_as_labels(study, columns)
     n_declared = len(columns.known)
-    notes: list[str] = []
     key = (columns.criterion.astype(np.int64) * len(columns.judges) + columns.judge) * 2
     key += columns.human
     order = np.argsort(key, kind="stable")
     bounds = np.flatnonzero(np.r_[True, np.diff(key[order]) != 0, True])
     blocks = [order[a:b] for a, b in pairwise(bounds)]
+    told: dict[str, list[str]] = {}
     for code, name in enumerate(columns.criteria):
         mine = [rows for rows in blocks if columns.criterion[rows[0]] == code]
-        notes += _settle_criterion(name, mine, columns)
+        for text in _settle_criterion(mine, columns):
+            told.setdefault(text, []).append(name)
+    notes = [f"{_few(names)}: {text}" for text, names in told.items()]
     off = columns.off(n_declared)
     if not off.any():
         return study.with_column("scale", _dictionary(columns.scale, columns.known)), tuple(notes)
@@ -173,9 +175,7 @@ def _classes_as_labels(study: Study, columns: _Columns) -> Study:
     )
 
 
-def _settle_criterion(
-    criterion: str, blocks: Sequence[NDArray[np.int64]], columns: _Columns
-) -> list[str]:
+def _settle_criterion(blocks: Sequence[NDArray[np.int64]], columns: _Columns) -> list[str]:
     """Settle the judges of one criterion that have no scale yet, humans after judges."""
     notes: list[str] = []
     scored = [rows[~np.isnan(columns.score[rows])] for rows in blocks]
@@ -194,8 +194,7 @@ def _settle_criterion(
             judges_on.setdefault(scale, []).append(columns.judges[columns.judge[rows[0]]])
         for scale, names in sorted(judges_on.items(), key=lambda pair: str(pair[0])):
             found[scale] += len(names)
-            who = ", ".join(sorted(names)[:5]) + (" ..." if len(names) > 5 else "")
-            notes.append(f"{criterion}: scale {scale} inferred for {who}")
+            notes.append(f"scale {scale} inferred for {_few(sorted(names))}")
     panel = _commonest(found) if found else Scale("continuous")
     for rows in blocks:
         bare = columns.scale[rows] < 0
@@ -207,6 +206,10 @@ def _settle_criterion(
         rest = columns.scale_of(own[0]) if len(own) else panel
         columns.scale[rows[bare & ~labels]] = columns.code(rest)
     return notes
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
 
 
 def _fitting(found: Counter[Scale], values: NDArray[np.float64]) -> Scale | None:

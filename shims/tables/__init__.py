@@ -19,7 +19,7 @@ from panopt.records.source import Counts, Source, SourceFile
 from panopt.records.study import RESPONSE_KEY, Study
 from panopt.shims.tables.columns import map_columns
 from panopt.shims.tables.parse import SUFFIXES, parse_table, read_bytes
-from panopt.shims.tables.values import human_scores
+from panopt.shims.tables.values import human_labels, human_scores
 from panopt.spec import hookimpl
 
 __all__ = ["parse_table", "read_table"]
@@ -68,30 +68,40 @@ def read_table(source: SourceFile, reading: Reading) -> Study:
 
 
 def _labels_of(study: Study, table: pa.Table, name: str, source: SourceFile) -> Study | None:
-    """Read a column that repeats the human score of the response on every row of it."""
+    """Read a column that repeats the human verdict of the response on every row of it.
+
+    Where the judges gave labels and no scores, the humans did too.
+    """
     if name not in table.column_names:
         return None
-    scores = human_scores(name, table[name], source)
-    score = np.asarray(scores.cast(pa.float64()).to_numpy(zero_copy_only=False))
+    by_label = study.table["score"].null_count == len(study) > study.table["label"].null_count
+    home = "label" if by_label else "score"
+    values = human_labels(table[name]) if by_label else human_scores(name, table[name], source)
+    given = Study.from_columns({"item": study.table["item"], "judge": name, home: values})
+    codes, names = given.codes("label")
+    score = given.numbers("score")
+    verdict = np.where(codes >= 0, codes, np.nan) if by_label else score
     group = study.group((*RESPONSE_KEY, "criterion"))
-    has = np.isfinite(score)
+    has = ~np.isnan(verdict)
     _, first = np.unique(np.where(has, group, -1), return_index=True)
     first = first[has[first]]
-    value_of = np.full(int(group.max(initial=0)) + 1, np.nan)
-    value_of[group[first]] = score[first]
-    clash = has & (score != value_of[group])
+    verdict_of = np.full(int(group.max(initial=0)) + 1, np.nan)
+    verdict_of[group[first]] = verdict[first]
+    clash = has & (verdict != verdict_of[group])
     if clash.any():
         row = int(np.flatnonzero(clash)[0])
+        both = (verdict_of[group[row]], verdict[row])
+        told = [names[int(one)] if by_label else f"{one:g}" for one in both]
         raise SourceError(
-            f"column {name!r} gives item {study.table['item'][row].as_py()!r} both "
-            f"{value_of[group[row]]:g} and {score[row]:g}; a response has one human score there",
+            f"column {name!r} gives item {study.table['item'][row].as_py()!r} both {told[0]} and "
+            f"{told[1]}; a response has one human verdict there",
             source=source.location,
             place=f"row {row + 1}",
         )
-    rows = study.table.take(pa.array(first))
+    rows, theirs = study.table.take(pa.array(first)), given.table.take(pa.array(first))
     keep = (*RESPONSE_KEY, "criterion", "family", "cluster", "source")
     columns: dict[str, Any] = {column: rows[column] for column in keep}
-    columns |= {"judge": name, "judge_kind": "human", "score": pa.array(score[first])}
+    columns |= {"judge": name, "judge_kind": "human", home: theirs[home]}
     return Study.from_columns(columns, source=source.location)
 
 

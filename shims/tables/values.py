@@ -15,7 +15,15 @@ from panopt.records.judgment import Judgment
 from panopt.records.scale import MOST_LEVELS, Scale
 from panopt.records.source import SourceFile
 
-__all__ = ["KNOWN", "declared_scales", "human_scores", "looks_numeric", "typed", "verdicts"]
+__all__ = [
+    "KNOWN",
+    "declared_scales",
+    "human_labels",
+    "human_scores",
+    "looks_numeric",
+    "typed",
+    "verdicts",
+]
 
 #: ``source`` is the file itself, whatever column the file may have of that name.
 KNOWN = frozenset(Judgment.model_fields) - {"source"}
@@ -180,3 +188,9 @@ def human_scores(name: str, values: Any, source: SourceFile) -> Any:  # noqa: AN
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     return _numbers_of(name, values, source, scores=True)
+
+
+def human_labels(values: Any) -> Any:  # noqa: ANN401 - Arrow columns
+    """Read a column of human labels: texts, empty cells as missing."""
+    text = values.cast(pa.string())
+    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)

@@ -340,6 +340,19 @@ def test_human_names_judges_and_columns(tmp_path: Path) -> None:
         read_text(tmp_path, "item,judge,score,gold\na,x,1,1\na,y,1,0\n", human=("gold",))
 
 
+def test_human_labels_of_a_nominal_criterion_are_words(tmp_path: Path) -> None:
+    text = "item,judge,label,gold\na,x,calm,calm\na,y,rude,calm\nb,x,rude,\n"
+    study = read_text(tmp_path, text, human=("gold",))
+    people = study.where("judge_kind", "human")
+    assert [column(people, name) for name in ("item", "label", "score")] == [
+        ["a"],
+        ["calm"],
+        [None],
+    ]
+    with pytest.raises(SourceError, match="row 2: column 'gold' gives item 'a' both calm and rude"):
+        read_text(tmp_path, text.replace("rude,calm", "rude,rude"), human=("gold",))
+
+
 def test_metrics_are_programs_and_empty_kinds_the_default(tmp_path: Path) -> None:
     text = "item,judge,judge_kind,score\na,x,metric,1\na,y,,1\na,z,human,1\n"
     assert column(read_text(tmp_path, text), "judge_kind") == ["program", "llm", "human"]

@@ -271,7 +271,7 @@ def _fit(
         mu_se=scale * float(mu_se[0]),
         tau=scale * float(tau[0]),
         tau_se=scale * float(tau[0] * tau_share[0]),
-        log_likelihood=mode.log_likelihood - total * (0.5 * np.log(2 * np.pi) + np.log(scale)),
+        log_likelihood=mode.log_likelihood - total * float(0.5 * np.log(2 * np.pi) + np.log(scale)),
         converged=mode.converged,
         n_iter=mode.n_iter,
         warnings=tuple(warnings),

@@ -20,7 +20,8 @@ from panopt.stats.tables import FloatArray, Table
 Codes: TypeAlias = NDArray[np.integer[Any]]
 
 BLOCK = 1 << 13  # items gathered at a time: they stay in cache
-_ROOM = 100_000  # cells a dense table may have whatever the number of scores
+_ROWS = 64  # cells of patterns that are summed by pattern however few the items
+_ROOM = 20_000  # cells a dense table may have whatever the number of scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def panel_sums(
     moments = (n, totals, squares, center, scale)
     if tally is not None and isinstance(cells, np.ndarray):
         found = distinct_rows(tally, n_levels=int(tally.max()) + 1, return_inverse=True)
-        if found.first.size * n_judges <= max(n_items, 64) and found.inverse is not None:
+        if found.first.size * n_judges <= max(n_items, _ROWS) and found.inverse is not None:
             order = np.argsort(found.inverse.astype(_small(found.first.size)), kind="stable")
             starts = np.concatenate(([0], np.cumsum(found.counts))).astype(np.intp)
             sums, cross = _pattern_sums(cells, order, starts)

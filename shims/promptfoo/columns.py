@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 __all__ = ["BATCH", "Columns", "Verdict", "coded", "empty", "numbers", "texts"]
 
-BATCH = 4096
+BATCH = 1024
 
 #: response, place, judge's own name, score, label, status, prompt, tokens read, tokens written
 Verdict = tuple[int, int, int, float, int, int, int, int, int]

@@ -57,7 +57,7 @@ class Responses:
         self.clusters: dict[str, int] = {}
         self.item = array("i")
         self.column = array("i")
-        self.test = array("q")
+        self.test = array("i")
         self.family = array("i")
         self.cluster = array("i")
         self.answers = bytearray()  # 8 bytes of digest each; zeros for no answer
@@ -103,20 +103,17 @@ class Responses:
         promptfoo gives every repeat of a test an index of its own and does not store which
         repeat it is. Also gives how many rows repeat the test index of another one.
         """
-        size = len(self)
-        item = np.frombuffer(self.item, dtype=np.int32)
-        column = np.frombuffer(self.column, dtype=np.int32)
-        test = np.frombuffer(self.test, dtype=np.int64)
-        order = np.lexsort((test, column, item))
-        group = np.stack([item[order], column[order]])
-        fresh = np.ones(size, dtype=np.bool_)
-        fresh[1:] = (group[:, 1:] != group[:, :-1]).any(axis=0)
-        starts = np.flatnonzero(fresh)
-        within = np.arange(size) - np.repeat(starts, np.diff(np.r_[starts, size]))
-        epochs = np.empty(size, dtype=np.int32)
-        epochs[order] = within + 1
-        same = ~fresh[1:] & (test[order][1:] == test[order][:-1])
-        return epochs, int(same.sum())
+        key = np.frombuffer(self.item, dtype=np.int32) * np.int64(len(self.columns) or 1)
+        key += np.frombuffer(self.column, dtype=np.int32)
+        test = np.frombuffer(self.test, dtype=np.int32)
+        order = np.lexsort((test, key)).astype(np.int32)
+        fresh = np.diff(key[order], prepend=-1) != 0
+        same = int(np.count_nonzero(~fresh[1:] & (np.diff(test[order]) == 0)))
+        ranks = np.arange(len(key), dtype=np.int32)
+        starts = np.maximum.accumulate(np.where(fresh, ranks, np.int32(0)))
+        epochs = np.empty(len(key), dtype=np.int32)
+        epochs[order] = ranks - starts + np.int32(1)
+        return epochs, same
 
     def systems(self) -> list[str]:
         """Name the system of each column: its provider, and its prompt where it has several."""
@@ -221,7 +218,9 @@ def _failed(row: Row, response: Response | None, output: msgspec.Raw) -> bool:
 
 
 def _index(value: Any) -> int | None:  # noqa: ANN401 - any JSON
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31:
+        return value
+    return None
 
 
 def _code(names: dict[str, int], *values: Any) -> int:  # noqa: ANN401 - any JSON

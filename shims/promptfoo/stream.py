@@ -20,7 +20,7 @@ from panopt.records.source import SourceFile
 
 __all__ = ["PrettyRows", "Stream", "lines", "open_stream"]
 
-CHUNK = 1 << 18
+CHUNK = 1 << 17
 RESULTS_KEY = re.compile(rb'\n  "results": ([\[{])')
 INNER_KEY = re.compile(rb'\n(?:    "results": (\[)|  \})')
 

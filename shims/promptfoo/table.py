@@ -179,6 +179,8 @@ def _label_columns(judgments: Judgments, homes: Homes) -> dict[str, Any]:
 def _response_columns(judgments: Judgments, run: str) -> tuple[dict[str, Any], int]:
     """Give codes of each response and the names they stand for (none: they are numbers)."""
     responses = judgments.responses
+    items = texts(list(responses.items))
+    responses.items.clear()  # the largest of what was gathered, and not needed again
     epochs, same_test = responses.epochs()
     systems = responses.systems()
     distinct = {name: code for code, name in enumerate(dict.fromkeys(systems))}
@@ -187,7 +189,7 @@ def _response_columns(judgments: Judgments, run: str) -> tuple[dict[str, Any], i
     return {
         "run": (np.zeros(size, dtype=np.int32), [run]),
         "system": (to_system[np.frombuffer(responses.column, dtype=np.int32)], list(distinct)),
-        "item": (np.frombuffer(responses.item, dtype=np.int32), list(responses.items)),
+        "item": (np.frombuffer(responses.item, dtype=np.int32), items),
         "epoch": (epochs, None),
         "family": (np.frombuffer(responses.family, dtype=np.int32), list(responses.families)),
         "cluster": (np.frombuffer(responses.cluster, dtype=np.int32), list(responses.clusters)),
@@ -250,7 +252,7 @@ def _panels(
     pairs: set[int] = set()
     for start in range(0, len(judge), BATCH):
         batch = slice(start, start + BATCH)
-        pairs.update(np.unique(criterion[batch] * width + judge[batch]).tolist())
+        pairs.update((criterion[batch] * width + judge[batch]).tolist())
     found: dict[str, set[str]] = defaultdict(set)
     for pair in pairs:
         found[criteria[pair // width]].add(judge_names[pair % width])

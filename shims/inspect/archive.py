@@ -52,7 +52,15 @@ class Archive:
         try:
             with zipfile.ZipFile(self._file) as directory:
                 self.entries = directory.infolist()
-        except (zipfile.BadZipFile, OSError, ValueError, struct.error) as error:
+            if any(entry.header_offset < 0 for entry in self.entries):
+                raise zipfile.BadZipFile("its directory points before its start")  # noqa: TRY301 - as zipfile does
+        except (
+            zipfile.BadZipFile,
+            OSError,
+            ValueError,
+            NotImplementedError,
+            struct.error,
+        ) as error:
             self._file.close()
             empty = path.stat().st_size == 0
             what = "the file is empty" if empty else f"not a whole zip archive ({error})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,6 +14,8 @@ from panopt.shims.promptfoo.schema import decode
 __all__ = ["Fields", "Layout", "fields_of"]
 
 Fields = dict[str, bytes]
+_PRETTY = json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=2)
+_COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -39,11 +42,10 @@ class Layout(NamedTuple):
 
     def value(self, value: Any, depth: int) -> bytes:  # noqa: ANN401 - any JSON
         """Write a new value that stands at `depth`."""
-        if self.pretty:
-            text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
-            text = text.replace("\n", "\n" + "  " * depth)
+        if self.pretty and isinstance(value, dict | list):
+            text = _PRETTY.encode(value).replace("\n", "\n" + "  " * depth)
         else:
-            text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            text = _COMPACT.encode(value)
         return text.encode("utf-8", "replace")
 
     def _break(self, depth: int) -> bytes:
@@ -60,5 +62,6 @@ def fields_of(raw: bytes | msgspec.Raw | None) -> Fields:
         return {}
 
 
+@lru_cache(maxsize=1024)
 def _key(name: str) -> bytes:
-    return json.dumps(name, ensure_ascii=False).encode("utf-8", "replace")
+    return _COMPACT.encode(name).encode("utf-8", "replace")

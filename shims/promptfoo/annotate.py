@@ -47,6 +47,11 @@ class Column(NamedTuple):
     high: Floats
     longest: int
 
+    @property
+    def nominal(self) -> bool:
+        """True where the verdict is a label and no number."""
+        return self.part.matrix.scale.kind == "nominal"
+
 
 class Annotations(NamedTuple):
     """Everything to be written into one file."""
@@ -61,7 +66,7 @@ class Annotations(NamedTuple):
             if response is None:
                 continue
             value = float(column.part.consensus.value[response])
-            if math.isfinite(value):
+            if math.isfinite(value) and not column.nominal:
                 found[column.name] = _number(value)
             decisions = column.part.decisions
             if decisions is not None and len(self.columns) <= MOST_CRITERIA // 2:
@@ -79,12 +84,15 @@ class Annotations(NamedTuple):
             consensus, decisions = column.part.consensus, column.part.decisions
             if decisions is not None:
                 found[f"{column.prefix}_decision"] = decisions.name(response)
+            verdict = int(consensus.verdict[response])
+            if column.nominal and verdict >= 0:
+                found[f"{column.prefix}_label"] = column.part.matrix.labels[verdict]
             for name, values in (
                 ("value", consensus.value),
                 ("low", column.low),
                 ("high", column.high),
             ):
-                if math.isfinite(values[response]):
+                if math.isfinite(values[response]) and not column.nominal:
                     found[f"{column.prefix}_{name}"] = _number(float(values[response]))
             if int(consensus.outcome[response]) != DECIDED:
                 found[f"{column.prefix}_outcome"] = OUTCOMES[int(consensus.outcome[response])]

@@ -15,7 +15,7 @@ import yaml
 
 from panopt.analysis import analyze
 from panopt.reading import read
-from panopt.records.ask import Ask
+from panopt.records.ask import Ask, Reading
 from panopt.records.report import Report
 from panopt.records.study import Study
 from panopt.shims.promptfoo import panopt_write
@@ -246,6 +246,19 @@ def test_inconclusive_rows_say_why(make_results: MakeResults, tmp_path: Path) ->
     assert rows[1]["metadata"]["panopt_outcome"] == "all_failed"
     assert "panopt" not in rows[1]["namedScores"]
     assert "panopt_outcome" not in rows[0]["metadata"]
+
+
+def test_nominal_verdicts_are_labels_and_no_numbers(
+    make_results: MakeResults, tmp_path: Path
+) -> None:
+    """Declared nominal, a panel votes with the pass flags of its judges."""
+    rows = [[judged(name, 3.0) for name in "abc"], [judged(name, 0.2) for name in "abc"]]
+    path = make_results(rows)
+    study = read(path, reading=Reading(scales=(("*", "nominal"),)))
+    made = rows_of(parsed(annotate(path, tmp_path / "out", analyze(study, QUICK))))
+    assert [row["metadata"]["panopt_label"] for row in made] == ["pass", "fail"]
+    assert not any("panopt" in row["namedScores"] for row in made)
+    assert not any("panopt_value" in row["metadata"] for row in made)
 
 
 def test_a_system_judged_in_two_files_gets_no_interval_in_either(

@@ -27,6 +27,7 @@ MARK = "panopt"
 OURS = re.compile(r"panopt(?:$|[._])")
 MOST_CRITERIA = 4
 LONGEST_REASON = 320
+LONGEST_SLUG = 40
 DIGITS = 6
 DECIDED = OUTCOMES.index("decided")
 TRUST = DECISIONS.index("trust")
@@ -127,14 +128,15 @@ def gather(report: Report, source: Source) -> Annotations:
     parts.sort(key=lambda pair: (-pair[0].matrix.n_judges, pair[0].criterion))
     shown = parts[:MOST_CRITERIA]
     columns = []
+    several = len(report.criteria) > 1
+    slugs = _slugs([part.criterion for part in report.criteria])
     for part, rows in sorted(shown, key=lambda pair: pair[0].criterion):
-        several = len(report.criteria) > 1
         low, high = _interval(part, report.ask.level)
         columns.append(
             Column(
                 part,
                 f"{MARK}.{part.criterion}" if several else MARK,
-                f"{MARK}_{_slug(part.criterion)}" if several else MARK,
+                f"{MARK}_{slugs[part.criterion]}" if several else MARK,
                 rows,
                 low,
                 high,
@@ -234,8 +236,14 @@ def _beside(name: str, what: str) -> str:
     return f"{MARK}.{what}" if name == MARK else f"{name}.{what}"
 
 
-def _slug(text: str) -> str:
-    return re.sub(r"\W+", "_", text).strip("_") or "criterion"
+def _slugs(criteria: list[str]) -> dict[str, str]:
+    """Give each criterion a short name of letters, digits and underscores."""
+    slugs: dict[str, str] = {}
+    for criterion in criteria:
+        slug = re.sub(r"\W+", "_", criterion).strip("_")[:LONGEST_SLUG] or "criterion"
+        rank = sum(other == slug or other.startswith(f"{slug}_n") for other in slugs.values())
+        slugs[criterion] = f"{slug}_n{rank + 1}" if rank else slug
+    return slugs
 
 
 def _cut(text: str, longest: int) -> str:

@@ -302,6 +302,12 @@ def test_labels_are_found_in_metrics_variables_and_metadata(
     assert labels(read_results(path)) == []
 
 
+def test_a_judge_may_be_a_person(read_results: ReadResults, make_results: MakeResults) -> None:
+    path = make_results([[judged("gpt"), judged("claude"), judged("file://crowd.py", score=1)]])
+    study = read_results(path, human=("file://crowd.py",))
+    assert labels(study) == [("llm-rubric", "file://crowd.py", 1.0, "pass", None)]
+
+
 def test_labels_of_rows_with_several_criteria_go_to_the_panel_or_nowhere(
     read_results: ReadResults, make_results: MakeResults
 ) -> None:

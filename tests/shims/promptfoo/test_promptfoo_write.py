@@ -228,6 +228,20 @@ def test_several_criteria_are_told_apart_by_name(promptfoo_logs: Path, tmp_path:
     assert {"panopt_panel_correct_decision", "panopt_panel_tone_why"} <= set(row["metadata"])
 
 
+def test_criteria_of_like_names_do_not_share_metadata(
+    make_results: MakeResults, tmp_path: Path
+) -> None:
+    row = []
+    for metric, score in (("a/b", 0.0), ("a b", 1.0), ("a_b", 0.5)):
+        for judge in ("x", "y"):
+            component = judged(judge, score)
+            component["assertion"] |= {"metric": metric}
+            row.append(component)
+    path = make_results([row])
+    metadata = rows_of(parsed(annotate(path, tmp_path / "out")))[0]["metadata"]
+    assert len([name for name in metadata if name.endswith("_decision")]) == 3
+
+
 def test_at_most_four_criteria_are_written_the_most_judged_first(
     promptfoo_logs: Path, tmp_path: Path
 ) -> None:

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from panopt.findings import Finding, Findings, finite
 from panopt.records.consensus import OUTCOMES, Consensus, JudgeQuality
 from panopt.spec import hookimpl
-from panopt.stats.gaussian_panel import GaussianPanel, fit_panel, unshrunk
+from panopt.stats.gaussian_panel import GaussianPanel, fit_panel
 from panopt.stats.long_format import Codes, anchor_mask, code_count, long_format
 from panopt.stats.panel import tally_votes
 from panopt.stats.votes import ABSTAINED, FAILED, NEVER
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from panopt.records.ask import Ask
     from panopt.records.matrix import Matrix
 
-__all__ = ["GaussianPanel", "hierarchical_gaussian", "unshrunk"]
+__all__ = ["GaussianPanel", "hierarchical_gaussian"]
 
 FloatArray = NDArray[np.float64]
 _Rows = tuple[Codes, Codes, FloatArray]
@@ -77,7 +77,13 @@ def hierarchical_gaussian(  # noqa: PLR0913 - three arrays of one table, and its
     Notes
     -----
     Assumes that errors are independent given the truth, of constant size for a judge, and that
-    judges share one scale. Each standard deviation has, in units of the sd s0 of scores around
+    judges share one scale. What would break that is looked for first, and said in `warnings`: a
+    judge that repeats another (or whose errors do) counts once; one whose scores do not vary, or
+    far less than the others agree that items differ, is left out; repeats that agree far more
+    than independent draws would are averaged; a judge with fewer than five scores takes no part
+    in the sum of biases.
+
+    Each standard deviation has, in units of the sd s0 of scores around
     their judge's mean, the prior density s^.5 / (1 + s^2)^1.25; scores on a grid of step d
     carry at least the rounding noise d / sqrt(12). The result depends on nothing random. Time is
     linear in the scores, and per variance point quadratic in the judges times patterns of
@@ -118,17 +124,13 @@ def hierarchical_gaussian(  # noqa: PLR0913 - three arrays of one table, and its
         return label[0] if len(label) == 1 else f"{', '.join(label[:-1])} and {label[-1]}"
 
     fit = fit_panel(items, judges, scores, n_items=n_items, anchor=fixed[present], names=named)
-    warnings = list(fit.warnings)
-    if present.size < n_judges:
-        silent = np.flatnonzero(given == 0).tolist()
-        warnings.append(f"no scores from judge(s) {silent}: their bias and noise are NaN")
     unscored = np.bincount(items, minlength=n_items) == 0
-    if unscored.any():
-        warnings.append(f"{np.count_nonzero(unscored)} item(s) without a score: mean and sd NaN")
-        fit.mean[unscored] = fit.sd[unscored] = np.nan
-    if present.size < n_judges:
-        fit = _spread(fit, present, n_judges)
-    return replace(fit, warnings=tuple(warnings))
+    fit.mean[unscored] = fit.sd[unscored] = np.nan
+    if present.size == n_judges:
+        return fit
+    silent = [str(k) if names is None else names[k] for k in np.flatnonzero(given == 0).tolist()]
+    told = f"no score from judge {', '.join(silent)}: its bias and noise are NaN"
+    return replace(_spread(fit, present, n_judges), warnings=(*fit.warnings, told))
 
 
 def _spread(fit: GaussianPanel, present: NDArray[np.intp], n_judges: int) -> GaussianPanel:
@@ -166,7 +168,6 @@ class _Fits:
 
     blind: GaussianPanel | None
     full: GaussianPanel
-    estimate: FloatArray
     anchored: bool
     warnings: tuple[str, ...]
 
@@ -203,7 +204,7 @@ def panopt_aggregate(matrix: Matrix, method: str, why: str, ask: Ask) -> Consens
         why=why,
         value=known(np.clip(fits.full.mean, 0.0, 1.0)),
         sd=known(fits.full.sd),
-        estimate=known(fits.estimate),
+        estimate=known(fits.full.estimate),
         blind_value=known(value),
         blind_sd=known(sd),
         confidence=known(confidence),
@@ -278,7 +279,7 @@ def _fit(matrix: Matrix) -> _Fits:
     labelled = np.intersect1d(matrix.human_votes.response[given], rows[0]).size
     if labelled >= _LABELS or (labelled and blind is None):
         try:
-            both, full = _anchored(matrix, rows, given)
+            full = _anchored(matrix, rows, given)
         except ValueError as error:
             trouble = f"{trouble}; with human labels: {error}"
             warnings.append(f"human labels do not anchor the panel: {error}")
@@ -289,7 +290,7 @@ def _fit(matrix: Matrix) -> _Fits:
                     "without human labels the panel is not identified: verdicts are those of the "
                     f"mean, confidence is the vote share ({trouble})"
                 )
-            return _Fits(blind, full, unshrunk(*both, full), anchored=True, warnings=(*warnings,))
+            return _Fits(blind, full, anchored=True, warnings=tuple(warnings))
     elif labelled:
         warnings.append(
             f"{labelled} labelled responses do not anchor the panel ({_LABELS} would): bias is "
@@ -298,32 +299,26 @@ def _fit(matrix: Matrix) -> _Fits:
     if blind is None:
         raise ValueError(trouble)
     warnings += blind.warnings
-    return _Fits(blind, blind, unshrunk(*rows, blind), anchored=False, warnings=(*warnings,))
+    return _Fits(blind, blind, anchored=False, warnings=tuple(warnings))
 
 
-def _anchored(matrix: Matrix, rows: _Rows, given: NDArray[np.bool_]) -> tuple[_Rows, GaussianPanel]:
+def _anchored(matrix: Matrix, rows: _Rows, given: NDArray[np.bool_]) -> GaussianPanel:
     """Fit humans as judges without bias; those with few labels are one judge together."""
     humans = matrix.human_votes
-    own = np.bincount(humans.judge[given], minlength=len(matrix.humans)) >= _OWN
-    code = np.where(own, np.cumsum(own), 0)[humans.judge[given]] + matrix.n_judges
+    person, names = humans.judge[given], (*matrix.humans, "humans with few labels")
+    few = np.bincount(person, minlength=len(matrix.humans)) < _OWN
+    present, code = np.unique(np.where(few[person], len(few), person), return_inverse=True)
     response, judge, score = rows
-    both = (
+    anchor = matrix.n_judges + np.arange(present.size)
+    return hierarchical_gaussian(
         np.concatenate((response, humans.response[given])),
-        np.concatenate((judge, code)),
+        np.concatenate((judge, anchor[code])),
         np.concatenate((score, humans.score[given])),
-    )
-    people = (
-        "other humans",
-        *(name for name, apart in zip(matrix.humans, own, strict=True) if apart),
-    )
-    full = hierarchical_gaussian(
-        *both,
-        anchor=np.unique(code).tolist(),
+        anchor=anchor.tolist(),
         n_items=matrix.n_responses,
-        n_judges=matrix.n_judges + len(people),
-        names=(*matrix.judges, *people),
+        n_judges=matrix.n_judges + present.size,
+        names=(*matrix.judges, *(names[k] for k in present)),
     )
-    return both, full
 
 
 def _outcomes(status: NDArray[np.int8], n_votes: NDArray[np.int64], least: int) -> NDArray[np.int8]:

@@ -22,6 +22,7 @@ _FEWEST = 64
 _ROUNDS = 4
 _WIDER = 1.5  # a proposal wider than its points: the noise of a precise judge has a long tail
 _ENOUGH = 0.4  # effective share of the points at which the proposal is good
+_BOUNDS = (-14.0, 7.0)  # of the logarithm of a standard deviation
 _WORK = 3e7  # multiplications an evaluation of all points may take
 _CELLS = 1 << 21
 
@@ -102,7 +103,8 @@ def _student(
     standard, log_density = _standard(n_points, len(center), tail)
     values, vectors = np.linalg.eigh(cov)
     root = vectors * np.sqrt(np.maximum(values, 1e-12))
-    return center + standard @ root.T, log_density
+    # Points further out weigh nothing, and would only overflow.
+    return np.clip(center + standard @ root.T, *_BOUNDS), log_density
 
 
 @lru_cache(maxsize=4)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from panopt.stats.gaussian_likelihood import design, find_mode
 from panopt.stats.gaussian_mixture import Mixture, integrate, item_posterior
@@ -23,8 +23,7 @@ from panopt.stats.gaussian_notes import (
 from panopt.stats.gaussian_pairs import Pairs, components, pair_moments
 from panopt.stats.gaussian_screen import Screen, related, rounding, screen
 from panopt.stats.gaussian_sums import Codes, PanelSums, panel_sums
-from panopt.stats.long_format import long_format
-from panopt.stats.tables import FloatArray
+from panopt.stats.tables import FloatArray, times
 
 Rows = tuple[Codes, Codes, FloatArray]
 
@@ -44,6 +43,10 @@ class GaussianPanel:
         Posterior mean and standard deviation of every item's truth (items,); NaN for an item
         that nobody scored. `mean` +- z `sd` is the interval; `sd` includes the uncertainty of
         all biases and variances, and is widened for the skew of that of the variances.
+    estimate
+        Mean of every item's scores less their judges' bias, weighed by precision (items,). It
+        is not shrunk towards `mu`, so its mean over any group of items is unbiased for the
+        group's mean truth. NaN for an item that no counted judge scored.
     bias, bias_se
         Systematic error of every judge and its standard error (judges,); 0 and 0 for anchors,
         NaN for a judge without scores (with a warning).
@@ -66,6 +69,7 @@ class GaussianPanel:
 
     mean: FloatArray
     sd: FloatArray
+    estimate: FloatArray
     bias: FloatArray
     bias_se: FloatArray
     noise_sd: FloatArray
@@ -142,43 +146,6 @@ def fit_panel(  # noqa: PLR0913  # the three arrays are one table
     if (n < _FEW).any():
         warnings.append(on_few(n < _FEW, names))
     return replace(fit, warnings=(*warnings, *fit.warnings))
-
-
-def unshrunk(
-    item: ArrayLike, judge: ArrayLike, score: ArrayLike, panel: GaussianPanel
-) -> FloatArray:
-    """Average every item's scores, less their judges' bias, by precision.
-
-    Unlike the posterior mean this does not shrink towards `mu`, so its mean over any group of
-    items is unbiased for the group's mean truth.
-
-    Parameters
-    ----------
-    item, judge, score
-        The scores that were fitted, in long format (scores,).
-    panel
-        The fit.
-
-    Returns
-    -------
-    ndarray
-        One number an item (items,); NaN for an item that no counted judge scored.
-
-    Examples
-    --------
-    >>> item, judge = np.divmod(np.arange(12), 3)
-    >>> score = np.array([1.0, 2, 3, 2, 3, 4.5, 3, 4, 5, 4, 5.5, 6])
-    >>> nobody = np.zeros(3, dtype=bool)
-    >>> panel = fit_panel(item, judge, score, n_items=4, anchor=nobody, names=str)
-    >>> unshrunk(item, judge, score, panel).round(1).tolist()
-    [2.0, 3.2, 4.0, 5.1]
-    """
-    items, judges, scores = long_format(item, judge, score)
-    weight = np.where(panel.counted, panel.precision, 0.0)[judges]
-    n_items = panel.mean.size
-    total = np.bincount(items, weights=weight, minlength=n_items)
-    pull = np.bincount(items, weights=weight * (scores - panel.bias[judges]), minlength=n_items)
-    return np.asarray(np.divide(pull, total, out=np.full(n_items, np.nan), where=total > 0))
 
 
 def _refuse_groups(groups: list[list[int]], names: Names) -> None:
@@ -262,6 +229,7 @@ def _fit(
     fit = GaussianPanel(
         mean=origin + scale * mean,
         sd=scale * sd,
+        estimate=origin + scale * _unshrunk(sums, noise**-2.0, float(mu[0]), mu + bias),
         bias=np.where(anchor, 0.0, sums.center - origin + scale * bias),
         bias_se=scale * bias_se,
         noise_sd=scale * noise,
@@ -279,6 +247,17 @@ def _fit(
     own = mixture.share @ np.exp(2 * mixture.points.x[:, :-1])
     unsure = (noise_share > 0.25) & (fit.noise_sd < 0.3 * fit.tau)
     return fit, np.asarray((own < 0.5 * floor) | unsure)
+
+
+def _unshrunk(sums: PanelSums, weight: FloatArray, mu: float, judge_mean: FloatArray) -> FloatArray:
+    """Average scores less bias by precision (items,)."""
+    row = np.empty(len(sums.order), dtype=np.intp)
+    row[sums.order] = np.repeat(np.arange(len(sums.size)), np.diff(sums.starts))
+    total = times(sums.counts, weight)[row]
+    pull = times(sums.cells, weight) - times(sums.counts, weight * judge_mean)[row]
+    shift: FloatArray = np.full(len(row), np.nan)
+    np.divide(pull, total, out=shift, where=total > 0)
+    return mu + shift
 
 
 def _linear(mixture: Mixture, rows: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -84,7 +84,6 @@ class Judgments:
                 )
             ]
         metadata = test_metadata(row)
-        first = len(self.columns)
         response = self.responses.add(row, metadata, judged=bool(components))
         if components:
             asserts = row.testCase.asserts if row.testCase is not None else None
@@ -101,7 +100,7 @@ class Judgments:
             self._take_label(metadata.expected_label, EXPECTED, response, where)
         if self._declared:
             self._take_declared(row, response, where)
-        self._note_row(row, first)
+        self._note_row(row)
 
     def run_name(self) -> str:
         """Name the run by its rows: the same rows in any order and format, the same name."""
@@ -177,19 +176,15 @@ class Judgments:
     def _append(self, component: Component, place: int, response: int, prompt: int) -> None:
         metadata = component.metadata
         columns = self.columns
-        score, status, error = outcome(component, self.places[place].kind)
         judge = 0
         if metadata is not None:
-            named = metadata.judge
-            if isinstance(named, str) and named:
-                judge = columns.judges.setdefault(named, len(columns.judges))
-                self.told[place][named] += 1
-                self.model[place] = True
+            if metadata.judge is not None:
+                judge = self._own_name(metadata.judge, place)
             if metadata.cachedResponse is True:
                 columns.cached.append(len(columns))
-            stated = metadata.confidence
-            if isinstance(stated, int | float) and 0 <= stated <= 1:
-                columns.confidence[len(columns)] = float(stated)
+            if metadata.confidence is not None:
+                columns.state_confidence(metadata.confidence)
+        score, status, error = outcome(component, self.places[place].kind)
         if error is not None:
             columns.errors[len(columns)] = error
         tokens = component.tokensUsed
@@ -203,17 +198,29 @@ class Judgments:
             (response, place, judge, score, label, status, prompt, read, wrote), component.reason
         )
 
+    def _own_name(self, named: object, place: int) -> int:
+        """Give the code of the judge that a verdict's own metadata names; 0 for nobody."""
+        if not isinstance(named, str) or not named:
+            return 0
+        self.told[place][named] += 1
+        self.model[place] = True
+        return self.columns.judges.setdefault(named, len(self.columns.judges))
+
     def _prompt_code(self, kind: str, value: bytes) -> int:
         digest = hashlib.sha256(kind.encode() + b"\0" + canonical(value)).hexdigest()[:16]
         return self.columns.prompts.setdefault(digest, len(self.columns.prompts))
 
-    def _note_row(self, row: Row, first: int) -> None:
+    def _note_row(self, row: Row) -> None:
         """Add one row to the digest of the run: its id, else its place, answer and scores."""
         named = row.id
-        if not isinstance(named, str):
+        if type(named) is not str:
+            grading = row.gradingResult
+            parts = grading.components or [] if grading is not None else []
+            scores = [part.score for part in parts if part is not None]
             answer = bytes(self.responses.answers[-8:])
-            named = repr((row.testIdx, row.promptIdx, self.responses.item[-1], answer, first))
-        digest = hashlib.sha256(named.encode()).digest()
+            item = self.responses.last_item
+            named = repr((row.testIdx, row.promptIdx, item, answer, scores))
+        digest = hashlib.sha256(named.encode("utf-8", "replace")).digest()
         self._digest = (self._digest + int.from_bytes(digest[:8])) % 2**64
 
     def _human_name(self, assertion: Assertion | None) -> str | None:

@@ -74,9 +74,14 @@ class Columns:
         """Take in one judgment, and what the judge wrote."""
         self._batch.append(verdict)
         if self._keep:
-            self._reasons.append(reason if isinstance(reason, str) and reason else None)
+            self._reasons.append(reason if type(reason) is str and reason else None)
         if len(self._batch) >= BATCH:
             self._pack()
+
+    def state_confidence(self, stated: Any) -> None:  # noqa: ANN401 - any JSON
+        """Note the confidence that the judge of the next judgment stated."""
+        if isinstance(stated, int | float) and 0 <= stated <= 1:
+            self.confidence[len(self)] = float(stated)
 
     def column(self, name: str) -> NDArray[Any]:
         """Give a column by name, as numbers."""

@@ -65,6 +65,7 @@ class Responses:
         self.cached = 0
         self.unjudged = 0
         self.run: str | None = None
+        self.last_item = ""
         self.several_vars: set[str] = set()
         self._vars_of = array("q")  # by item: hash of the variables first seen
         self._graders = graders
@@ -132,7 +133,7 @@ class Responses:
 
     def _item_code(self, row: Row, metadata: TestMetadata) -> int:
         variables = _variables(row)
-        key = item_key(row, metadata, variables)
+        key = self.last_item = item_key(row, metadata, variables)
         code = self.items.setdefault(key, len(self.items))
         content = hash(bytes(variables))
         if code == len(self._vars_of):

@@ -80,17 +80,18 @@ def outcome(component: Component, kind: str) -> tuple[float, int, str | None]:
         Type of that assertion.
     """
     metadata = component.metadata
-    reason = component.reason
     if metadata is not None:
         if metadata.graderError is True:
-            return math.nan, FAILED, _line(reason)
+            return math.nan, FAILED, _line(component.reason)
         if metadata.abstained is True:
-            return math.nan, ABSTAINED, _line(reason, REFUSED)
-    score = _number(component.score)
+            return math.nan, ABSTAINED, _line(component.reason, REFUSED)
+    given = component.score
+    score = given if type(given) is float else _number(given)
     if score is None and isinstance(component.passed, bool):
         score = float(component.passed)
     if score is None:
         return math.nan, FAILED, NO_SCORE
+    reason = component.reason
     if score == 0.0 and isinstance(reason, str) and judge_error(plain_type(kind), reason):
         return math.nan, FAILED, _line(reason)
     return score, OK, None
@@ -101,14 +102,15 @@ def passed(component: Component) -> int:
     assertion = component.assertion
     if assertion is not None and assertion.weight == 0:
         return -1  # weight 0 passes whatever the judge says
-    return int(component.passed) if isinstance(component.passed, bool) else -1
+    given = component.passed
+    return 1 if given is True else 0 if given is False else -1
 
 
 def count(value: Any) -> int:  # noqa: ANN401 - any JSON
     """Give a count of tokens; -1 where it is none."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**31:
-        return int(value)
-    return -1
+    if type(value) is int:
+        return value if 0 <= value < 2**31 else -1
+    return int(value) if type(value) is float and 0 <= value < 2**31 else -1
 
 
 def _number(value: Any) -> float | None:  # noqa: ANN401 - any JSON

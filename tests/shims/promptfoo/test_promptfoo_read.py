@@ -219,6 +219,23 @@ def test_a_run_without_an_id_is_named_by_its_rows_in_any_order(
     assert runs[0] == runs[1] != runs[2]
 
 
+def test_rows_without_ids_name_their_run_too(
+    read_results: ReadResults, make_results: MakeResults
+) -> None:
+    def row(item: str, score: float) -> dict[str, Any]:
+        part = {"assertion": {"type": "llm-rubric"}, "pass": True, "score": score, "reason": ""}
+        return {"metadata": {"item_id": item}, "components": [part], "testIdx": 0}
+
+    rows = [row("a", 0.1), row("b", 0.2)]
+    contents = [rows, rows[::-1], [row("a", 0.1), row("b", 0.3)], [row("a", 0.1), row("c", 0.2)]]
+    runs = [
+        read_results(make_results(content, name="results.jsonl")).sources[0].runs[0]
+        for content in contents
+    ]
+    assert runs[0] == runs[1]
+    assert len(set(runs)) == 3
+
+
 def test_majority_of_the_panel_has_the_known_pass_rates(promptfoo_logs: Path) -> None:
     """Votes of five judges, one of them on 1-5: .7625 on target-x, where the truth is .7208."""
     study = read(promptfoo_logs / "panel5_base.jsonl.gz")

@@ -40,12 +40,12 @@ def is_results(source: SourceFile) -> bool:
 
 
 def key_paths(head: bytes) -> frozenset[str]:
-    """List the keys of truncated JSON down to three levels: ``results.results[].prompt``.
+    """List the keys of truncated JSON down to three levels: ``results[].prompt``.
 
     Examples
     --------
-    >>> sorted(key_paths(b'{"a": {"b": [1, {"c": "x'))
-    ['a', 'a.b', 'a.b[].c']
+    >>> sorted(key_paths(b'{"a": {"b": 1}, "c": [1, {"d": "x'))
+    ['a', 'a.b', 'c', 'c[].d']
     """
     found: set[str] = set()
     prefixes = [""]  # of the keys of each open object or array: "results.", "results[]"

@@ -224,7 +224,8 @@ def test_rows_without_ids_name_their_run_too(
 ) -> None:
     def row(item: str, score: float) -> dict[str, Any]:
         part = {"assertion": {"type": "llm-rubric"}, "pass": True, "score": score, "reason": ""}
-        return {"metadata": {"item_id": item}, "components": [part], "testIdx": 0}
+        fields = {"metadata": {"item_id": item}, "testIdx": 0, "response": {"output": item}}
+        return fields | {"components": [part]}
 
     rows = [row("a", 0.1), row("b", 0.2)]
     contents = [rows, rows[::-1], [row("a", 0.1), row("b", 0.3)], [row("a", 0.1), row("c", 0.2)]]

@@ -107,16 +107,11 @@ class Judgments:
         return f"rows-{self._digest:016x}"
 
     def _take(self, found: list[Leaf], response: int, row: Row) -> None:
-        key = tuple(
-            (leaf.scope, a.type, a.metric, bytes(a.provider), bytes(a.value))
-            if (a := leaf.assertion) is not None and len(a.provider) < LONG
-            else None
-            for leaf in found
-        )
-        known = self._known.get(key) if None not in key and not self._has_default(row) else None
+        key = _composition_key(found, row)
+        known = None if key is None else self._known.get(key)
         if known is None:
             known = self._compose(found, row)
-            if None not in key and not self._has_default(row):
+            if key is not None:
                 if len(self._known) >= MOST_KEPT:
                     self._known.clear()
                 self._known[key] = known
@@ -129,13 +124,6 @@ class Judgments:
             if not verdicts:
                 self._append(leaf.component, place, response, prompt)
             place += 1
-
-    def _has_default(self, row: Row) -> bool:
-        return (
-            row.testCase is not None
-            and row.testCase.options is not None
-            and len(row.testCase.options.provider) > 0
-        )
 
     def _compose(self, found: list[Leaf], row: Row) -> tuple[int, list[int]]:
         """Find the places of a row's verdicts, and the codes of the judges' prompts."""
@@ -278,3 +266,22 @@ class Judgments:
             ) from error
         self.unused.discard(name)
         self.people.append(HumanLabel(response, name, score, label, scale, None, name))
+
+
+def _composition_key(found: list[Leaf], row: Row) -> tuple[object, ...] | None:
+    """Give what the places of a row's verdicts depend on; None where that is too much to keep."""
+    test = row.testCase
+    if test is not None and test.options is not None and len(test.options.provider):
+        return None
+    key: list[object] = []
+    for component, assertion, scope in found:
+        if assertion is None:
+            key.append(scope)
+            continue
+        kind, metric = assertion.type, assertion.metric
+        named = type(kind) is str and (metric is None or type(metric) is str)
+        if not named or len(assertion.provider) >= LONG:
+            return None
+        content = (bytes(assertion.provider), bytes(assertion.value))
+        key.append((component.assertion is None, scope, kind, metric, content))
+    return tuple(key)

@@ -108,11 +108,12 @@ def test_missing_and_mistyped_parts_of_a_row_do_not_stop_the_reader(
         {"components": [judged(1, assertion="llm-rubric")], "promptIdx": "0"},
         {"components": [judged(1)], "testCase": "file://tests.yaml", "vars": None},
         {"components": [judged(1)], "response": "text", "vars": ["a"]},
+        {"components": [judged(1, assertion={"type": ["llm-rubric"], "metric": {"a": 1}})]},
         {"gradingResult": "passed"},
         {"gradingResult": {"pass": True, "componentResults": {"0": judged(1)}}},
     ]
     study = read_results(make_results(rows))
-    assert len(study) == 5
+    assert len(study) == 6
     assert study.sources[0].counts.unscored == 2
 
 

@@ -73,7 +73,7 @@ class Document:
         try:
             for number, row in enumerate(self._elements()):
                 yield f"result {number + 1}", row
-        except (msgspec.DecodeError, ValueError, EOFError) as error:
+        except (msgspec.DecodeError, ValueError, EOFError, RecursionError) as error:
             raise SourceError(
                 f"promptfoo results that cannot be parsed ({' '.join(str(error).split())})",
                 source=self._source.location,

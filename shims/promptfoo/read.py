@@ -55,7 +55,7 @@ def read_results(
         for where, raw in document.rows():
             try:
                 row = decode_row(raw)
-            except (msgspec.DecodeError, ValueError, TypeError) as error:
+            except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
                 raise SourceError(
                     f"is no row of promptfoo results ({' '.join(str(error).split())})",
                     source=source.location,

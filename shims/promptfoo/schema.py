@@ -238,9 +238,10 @@ def _mended(value: Any, *, free: bool = False) -> Any:  # noqa: ANN401 - any JSO
     """Drop fields of the wrong kind, and halves of surrogate pairs, which are no Unicode."""
     if isinstance(value, dict):
         return {
-            _mended(name): _mended(content, free=free or name in _FREE)
+            _mended(name): _mended(_fitting(name, content), free=name in _FREE)
+            if not free
+            else _mended(content, free=True)
             for name, content in value.items()
-            if free or _fits(name, content)
         }
     if isinstance(value, list):
         return [_mended(element, free=free) for element in value]
@@ -255,7 +256,12 @@ def _written(value: Any) -> bytes:  # noqa: ANN401 - any JSON
     return json.dumps(value, ensure_ascii=False).encode()
 
 
-def _fits(name: str, content: Any) -> bool:  # noqa: ANN401 - any JSON
+def _fitting(name: str, content: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Give a field's content where it is of the right kind; None, or none of it, where not."""
     if name in _OBJECTS:
-        return isinstance(content, dict)
-    return name not in _LISTS or isinstance(content, list)
+        return content if isinstance(content, dict) else None
+    if name in _LISTS:
+        if not isinstance(content, list):
+            return None
+        return [element if isinstance(element, dict) else None for element in content]
+    return content

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+import gzip
+import json
+import random
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -194,3 +198,48 @@ def test_a_redacted_label_is_refused(read_results: ReadResults, make_results: Ma
     path = make_results([{"vars": {"token": "[REDACTED]"}, "components": [judged(1)]}])
     with pytest.raises(SourceError, match=r"result 1: vars.token is \[REDACTED\]: promptfoo hides"):
         read_results(path, human=("vars.token",))
+
+
+JUNK: list[Any] = [None, [], {}, "x", "", 0, -1, 1.5, True, ["a", 1], {"a": [1]}, "\ud83d", [None]]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401
+    """Give the path of everything inside JSON."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    for name, content in inner:
+        yield (*path, name)
+        if isinstance(content, dict | list):
+            yield from places(content, (*path, name))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_rows_with_anything_anywhere_are_read(
+    promptfoo_logs: Path, read_results: ReadResults, tmp_path: Path, seed: int
+) -> None:
+    """Junk in place of a few values of real rows never raises, and always counts every row."""
+    draw = random.Random(seed)  # noqa: S311 - no secret
+    with gzip.open(promptfoo_logs / "full_multi.jsonl.gz") as file:
+        rows = [json.loads(line) for line in file][seed::12]
+    for row in rows:
+        for *path, last in draw.sample(list(places(row)), 5):
+            inside: Any = row
+            try:
+                for name in path:
+                    inside = inside[name]
+                inside[last] = copy.deepcopy(draw.choice(JUNK))
+            except (KeyError, IndexError, TypeError):
+                continue  # an earlier change took this place away
+    path_of = tmp_path / "odd.jsonl"
+    path_of.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    study = read_results(path_of)
+    study.table.validate(full=True)
+    counts = study.sources[0].counts
+    assert counts.scored + counts.unscored + counts.declined + counts.errored == len(rows)
+
+
+def test_rows_nested_without_end_are_refused(read_results: ReadResults, tmp_path: Path) -> None:
+    deep = '{"componentResults": [' * 5000 + "]}" * 5000
+    path = tmp_path / "deep.jsonl"
+    path.write_text(f'{{"testIdx": 0, "promptIdx": 0, "gradingResult": {deep}}}\n')
+    with pytest.raises(SourceError, match="line 1: is no row of promptfoo results"):
+        read_results(path)

@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from panopt.errors import SourceError
 from panopt.records.ask import Reading
+from panopt.records.columns import RESPONSE_KEY
 from panopt.records.source import Counts, Source, SourceFile
-from panopt.records.study import RESPONSE_KEY, Study
+from panopt.records.study import Study
 from panopt.shims.tables.columns import map_columns
 from panopt.shims.tables.parse import SUFFIXES, parse_table, read_bytes
 from panopt.shims.tables.values import human_labels, human_scores

@@ -13,7 +13,10 @@ from panopt.errors import AskError, SourceError
 from panopt.records.judgment import JUDGE_KINDS, STATUSES
 from panopt.records.scale import Scale
 
-__all__ = ["SCHEMA", "to_table"]
+__all__ = ["RESPONSE_KEY", "SCHEMA", "to_table"]
+
+#: What names one response of one system.
+RESPONSE_KEY = ("run", "system", "item", "epoch")
 
 _ID = pa.dictionary(pa.int32(), pa.string())
 

@@ -10,8 +10,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from panopt.errors import LabelsError
+from panopt.records.columns import RESPONSE_KEY
 from panopt.records.source import Source
-from panopt.records.study import RESPONSE_KEY, Study
+from panopt.records.study import Study
 
 __all__ = ["attach_labels"]
 

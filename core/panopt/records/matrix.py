@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from panopt.errors import AskError
+from panopt.records.columns import RESPONSE_KEY
 from panopt.records.judgment import STATUSES
 from panopt.records.scale import Scale
-from panopt.records.study import RESPONSE_KEY, Study
 
 __all__ = ["Matrix", "Votes", "build_matrix"]
 
@@ -164,7 +164,19 @@ class Matrix:
         return int(np.count_nonzero(~np.isnan(self.human_mean)))
 
 
-def build_matrix(study: Study, criterion: str) -> Matrix:
+class _Rows(Protocol):
+    """What of a study the numerics need: columns as codes and numbers, and combinations."""
+
+    def __len__(self) -> int: ...
+
+    def codes(self, column: str) -> tuple[Codes, list[str]]: ...
+
+    def numbers(self, column: str) -> Floats: ...
+
+    def group(self, columns: Sequence[str]) -> NDArray[np.int64]: ...
+
+
+def build_matrix(study: _Rows, criterion: str) -> Matrix:
     """Build the numpy view of the rows of `study`, which are all of one criterion.
 
     Raises
@@ -228,15 +240,16 @@ def build_matrix(study: Study, criterion: str) -> Matrix:
 
 
 def _normalised(
-    study: Study, scales: Sequence[Scale], codes: Codes, status: NDArray[np.int8]
+    study: _Rows, scales: Sequence[Scale], codes: Codes, status: NDArray[np.int8]
 ) -> Floats:
     """Bring scores to [0, 1], each on its own scale; NaN where there is no decisive vote."""
     raw = np.where(status == 0, study.numbers("score"), np.nan)
     loose = (codes < 0) & ((raw < 0) | (raw > 1))
     if loose.any():
         row = int(np.flatnonzero(loose)[0])
+        judge, judges = study.codes("judge")
         raise AskError(
-            f"score {raw[row]:g} of judge {study.table['judge'][row].as_py()!r} has no scale and "
+            f"score {raw[row]:g} of judge {judges[judge[row]]!r} has no scale and "
             "is not on [0, 1]; declare a scale, or let settle_scales infer one"
         )
     low = np.array([scale.low for scale in scales])
@@ -246,7 +259,7 @@ def _normalised(
     return raw
 
 
-def _responses(study: Study) -> tuple[Codes, dict[str, Codes], dict[str, tuple[str, ...]]]:
+def _responses(study: _Rows) -> tuple[Codes, dict[str, Codes], dict[str, tuple[str, ...]]]:
     """Give each row its response, and each response its ids, in the order of those ids."""
     response = study.group(RESPONSE_KEY)
     n = int(response.max(initial=-1)) + 1
@@ -261,7 +274,7 @@ def _responses(study: Study) -> tuple[Codes, dict[str, Codes], dict[str, tuple[s
     return response.astype(np.int32), ids, names
 
 
-def _present(study: Study, column: str) -> tuple[Codes, tuple[str, ...]]:
+def _present(study: _Rows, column: str) -> tuple[Codes, tuple[str, ...]]:
     """Give codes and names of a dictionary column, of those names alone that occur in it."""
     codes, known = study.codes(column)
     used = np.unique(codes[codes >= 0])

@@ -11,8 +11,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from panopt.errors import SourceError
+from panopt.records.columns import RESPONSE_KEY
 from panopt.records.scale import Scale, infer_scales
-from panopt.records.study import RESPONSE_KEY, Study
+from panopt.records.study import Study
 
 __all__ = ["drop_copies", "settle_scales"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,15 +15,10 @@ from numpy.typing import NDArray
 from panopt.errors import AskError
 from panopt.records.columns import SCHEMA, to_table
 from panopt.records.judgment import Judgment
+from panopt.records.matrix import Matrix, build_matrix
 from panopt.records.source import Source
 
-if TYPE_CHECKING:
-    from panopt.records.matrix import Matrix
-
-__all__ = ["RESPONSE_KEY", "Study"]
-
-#: What names one response of one system.
-RESPONSE_KEY = ("run", "system", "item", "epoch")
+__all__ = ["Study"]
 
 
 @dataclass(frozen=True)
@@ -164,8 +159,6 @@ class Study:
         AskError
             For a criterion nobody judged.
         """
-        from panopt.records.matrix import build_matrix  # noqa: PLC0415 - matrix builds on study
-
         if criterion not in self.criteria:
             known = ", ".join(repr(name) for name in self.criteria) or "none"
             raise AskError(f"criterion {criterion!r} was not judged; judged criteria: {known}")

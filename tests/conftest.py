@@ -23,7 +23,9 @@ PROMPTFOO_SWITCHES = (
 )
 
 # A machine shared with others is slow at times, which says nothing of the code.
-hypothesis.settings.register_profile("panopt", deadline=None)
+# The suite asks the same questions each time; `--hypothesis-profile=explore` asks new ones.
+hypothesis.settings.register_profile("panopt", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("explore", deadline=None)
 hypothesis.settings.load_profile("panopt")
 
 collect_ignore_glob = ["logs/*", "wheel/*"]  # logs and their scripts; what another Python runs

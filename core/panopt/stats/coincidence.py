@@ -156,7 +156,7 @@ def _interval(units: Units) -> Coefficient:
         varied = expected > 1e-9 * n * squares
         for at in np.flatnonzero(~varied):  # rounding or a real but small spread: look
             drawn = weights[at] > 0
-            varied[at] = low[drawn].min() < high[drawn].max()
+            varied[at] = drawn.any() and low[drawn].min() < high[drawn].max()
         return _coefficient(n, inside, expected, varied)
 
     return alpha

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,6 +37,7 @@ from panopt.stats.reliability import (
 if TYPE_CHECKING:
     from panopt.records.ask import Ask
     from panopt.records.matrix import Matrix
+    from panopt.records.scale import Scale
 
 __all__ = [
     "PairwiseKappa",
@@ -224,7 +225,9 @@ def panopt_analyze(matrix: Matrix, ask: Ask, rng: np.random.Generator) -> Findin
     """Say how far the judges of one criterion agree: the panel, and every pair of judges."""
     ratings = ballots(matrix)[0]
     kind = matrix.scale.kind
-    level = _LEVELS.get(kind, "nominal")
+    scales = _scales_used(matrix, ratings)
+    mixed = kind != "nominal" and len(scales) > 1
+    level = "interval" if mixed else _LEVELS.get(kind, "nominal")
     judges, clusters, miss = matrix.judges, matrix.clusters, 1 - ask.level
     alpha = krippendorff_alpha(
         ratings,
@@ -235,28 +238,72 @@ def panopt_analyze(matrix: Matrix, ask: Ask, rng: np.random.Generator) -> Findin
         clusters=clusters,
         raters=judges,
     )
+    method = f"Krippendorff's alpha, {level}" + (", scores brought to [0, 1]" if mixed else "")
     rare = _rare(ratings) if level == "nominal" else ()
-    method = f"Krippendorff's alpha, {level}"
     rows = [_finding(f"alpha_{level}", alpha, method, matrix, ask, warnings=rare)]
-    notes: list[str] = []
-    if kind != "continuous":  # equal continuous scores are a coincidence
-        n_levels = _n_levels(matrix, ratings)
-        raw = raw_agreement(ratings, alpha=miss, clusters=clusters, raters=judges)
-        ac1 = gwet_ac1(ratings, n_levels=n_levels, alpha=miss, clusters=clusters, raters=judges)
-        rows.append(_finding("raw_agreement", raw, "share of equal pairs", matrix, ask))
-        rows.append(_finding("ac1", ac1, "Gwet's AC1", matrix, ask))
-        names = matrix.labels if kind == "nominal" else None
-        note = prevalence_note(ratings, level=level, n_levels=n_levels, raters=judges, names=names)
-        notes += [] if note is None else [f"{matrix.criterion}: {note}"]
+    alike = _alike(ratings, scales, ask) if mixed or kind == "continuous" else None
+    notes = [_mixed_note(matrix.criterion, scales, ask)] if mixed else []
+    agreement, note = _agreement(matrix, ratings, level, ask, alike)
+    rows += agreement
+    notes += [] if note is None else [f"{matrix.criterion}: {note}"]
     if len(judges) > _MOST_JUDGES:
         notes.append(f"{matrix.criterion}: kappa of pairs is left out, {len(judges)} judges")
+    elif mixed and alike is not None:
+        rows += _pair_findings(alike.ratings, None, matrix, ask, on=alike.on)
     else:
-        weights: Weights | None = None if level == "nominal" else "quadratic"
-        pairs = pairwise_kappa(
-            ratings, weights=weights, alpha=miss, clusters=clusters, raters=judges
-        )
-        rows += _pair_findings(pairs, matrix, ask, warnings=rare)
+        rows += _pair_findings(ratings, None if level == "nominal" else "quadratic", matrix, ask)
     return Findings(tuple(rows), notes=tuple(notes))
+
+
+class _Alike(NamedTuple):
+    """Ratings that may be equal, made of scores that are equal by coincidence alone."""
+
+    ratings: FloatArray
+    on: str
+
+
+def _scales_used(matrix: Matrix, ratings: FloatArray) -> set[Scale]:
+    """Give the scales of judges that rated anything: the others' may be made up."""
+    rated = np.flatnonzero((~np.isnan(ratings)).any(axis=0))
+    return {matrix.judge_scales[judge] for judge in rated.tolist()}
+
+
+def _alike(ratings: FloatArray, scales: set[Scale], ask: Ask) -> _Alike:
+    """Take the side of the threshold that each score is on: 1 pass, 0 fail."""
+    sides = np.where(np.isnan(ratings), np.nan, ratings >= ask.threshold)
+    of = "" if {(scale.low, scale.high) for scale in scales} <= {(0.0, 1.0)} else " on [0, 1]"
+    return _Alike(sides, f", on pass/fail at {ask.threshold:g}{of}")
+
+
+def _mixed_note(criterion: str, scales: set[Scale], ask: Ask) -> str:
+    named = ", ".join(sorted(map(str, scales)))
+    return (
+        f"{criterion}: judges use different scales ({named}): alpha compares their scores on "
+        f"[0, 1]; raw agreement, AC1 and kappa compare pass/fail at {ask.threshold:g}"
+    )
+
+
+def _agreement(
+    matrix: Matrix, ratings: FloatArray, level: Level, ask: Ask, alike: _Alike | None
+) -> tuple[list[Finding], str | None]:
+    """Give the agreement of equal ratings, plainly and beyond chance, and what to say of alpha."""
+    judges, clusters, miss = matrix.judges, matrix.clusters, 1 - ask.level
+    on, n_levels = "", 2
+    names = matrix.labels if matrix.scale.kind == "nominal" else None
+    if alike is None:
+        n_levels = _n_levels(matrix, ratings)
+    else:
+        ratings, on = alike
+        level, names = "nominal", ("fail", "pass")
+    raw = raw_agreement(ratings, alpha=miss, clusters=clusters, raters=judges)
+    ac1 = gwet_ac1(ratings, n_levels=n_levels, alpha=miss, clusters=clusters, raters=judges)
+    note = prevalence_note(ratings, level=level, n_levels=n_levels, raters=judges, names=names)
+    if note is not None and on:
+        note = f"{on[2:]}, {note}"
+    return [
+        _finding("raw_agreement", raw, f"share of equal pairs{on}", matrix, ask),
+        _finding("ac1", ac1, f"Gwet's AC1{on}", matrix, ask),
+    ], note
 
 
 def _n_levels(matrix: Matrix, ratings: FloatArray) -> int:
@@ -288,7 +335,6 @@ def _finding(  # noqa: PLR0913 - the parts of one record
     interval = found.low is not None
     grouped = int(matrix.clusters.max(initial=-1)) + 1 < matrix.n_responses
     how = f"bootstrap, {ask.n_boot} draws" if name.startswith("alpha") else "Wilson's interval"
-    mixed = len(set(matrix.judge_scales)) > 1
     return Finding(
         plugin="reliability",
         name=name,
@@ -301,9 +347,7 @@ def _finding(  # noqa: PLR0913 - the parts of one record
         n=found.n_units,
         method=f"{method}; {how}" + (", by cluster" if grouped else "") if interval else method,
         assumptions=(f"{'clusters' if grouped else 'responses'} are a random sample",),
-        warnings=(*warnings, "judges use different scales, compared on [0, 1]")
-        if mixed
-        else warnings,
+        warnings=warnings,
         reason=found.reason,
         no_interval=found.no_interval,
         details={"n_ratings": found.n_ratings, "se": found.se},
@@ -311,8 +355,17 @@ def _finding(  # noqa: PLR0913 - the parts of one record
 
 
 def _pair_findings(
-    pairs: PairwiseKappa, matrix: Matrix, ask: Ask, *, warnings: tuple[str, ...]
+    ratings: FloatArray, weights: Weights | None, matrix: Matrix, ask: Ask, *, on: str = ""
 ) -> list[Finding]:
+    pairs = pairwise_kappa(
+        ratings,
+        weights=weights,
+        alpha=1 - ask.level,
+        clusters=matrix.clusters,
+        raters=matrix.judges,
+    )
+    rare = _rare(ratings) if weights is None else ()
+    method = f"Cohen's kappa, {pairs.level}{on}"
     rows = []
     for i, j in combinations(range(len(pairs.raters)), 2):
         n = int(pairs.n_units[i, j])
@@ -324,9 +377,7 @@ def _pair_findings(
         found = Reliability(value, low, high, None, n, 2 * n, pairs.level, reason)
         if value is not None and low is None:
             found = replace(found, no_interval="all responses are of one cluster")
-        row = _finding(
-            "kappa", found, f"Cohen's kappa, {pairs.level}", matrix, ask, warnings=warnings
-        )
+        row = _finding("kappa", found, method, matrix, ask, warnings=rare)
         subject = f"{pairs.raters[i]} ~ {pairs.raters[j]}"
         rows.append(row.model_copy(update={"subject_kind": "judge_pair", "subject": subject}))
     return rows

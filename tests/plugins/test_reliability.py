@@ -648,7 +648,93 @@ def test_the_level_of_alpha_follows_the_scale(scale: str, name: str) -> None:
     ratings = np.random.default_rng(13).integers(0, 2, (30, 2)) * 1.0
     found = _analyze(_columns(ratings, scale), Ask(n_boot=50))
     assert found.rows[0].name == name
-    assert bool(found.named("ac1")) == (not scale.startswith("continuous"))
+
+
+def _mixed_columns(ratings: np.ndarray, scales: list[str]) -> dict[str, Any]:
+    """Give a panel whose judges each score on a scale of their own."""
+    return _columns(ratings, "") | {"scale": scales * len(ratings)}
+
+
+def _mixed_panel(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw judges on 0/1, [0, 1] and 1-5, as they score and on [0, 1]."""
+    rng = np.random.default_rng(16)
+    quality = rng.random(n)
+    seen = np.clip(quality[:, None] + rng.normal(0, 0.15, (n, 3)), 0, 1)
+    scored = np.c_[seen[:, 0] > 0.4, seen[:, 1], np.round(1 + 4 * seen[:, 2])]
+    return scored, np.c_[scored[:, 0], scored[:, 1], (scored[:, 2] - 1) / 4]
+
+
+def test_judges_on_different_scales_are_compared_on_what_is_comparable() -> None:
+    """Equal scores on unequal scales mean nothing; sides of the threshold do."""
+    scored, unit = _mixed_panel(120)
+    scales = ["binary", "continuous:0:1", "ordinal:1:5"]
+    found = _analyze(_mixed_columns(scored, scales), Ask(n_boot=50, threshold=0.6))
+    assert [row.name for row in found] == ["alpha_interval", "raw_agreement", "ac1", *["kappa"] * 3]
+    alpha, raw, ac1 = found.rows[:3]
+    peer = krippendorff.alpha(reliability_data=unit.T, level_of_measurement="interval")
+    assert alpha.value == pytest.approx(peer, abs=1e-12)
+    assert alpha.method.startswith("Krippendorff's alpha, interval, scores brought to [0, 1]")
+    passes = (unit >= 0.6) * 1
+    pairs = [passes[:, i] == passes[:, j] for i, j in ((0, 1), (0, 2), (1, 2))]
+    assert raw.value == pytest.approx(np.mean(pairs))
+    assert raw.method.startswith("share of equal pairs, on pass/fail at 0.6 on [0, 1]")
+    assert ac1.value == pytest.approx(defined(gwet_ac1(passes, n_levels=2).value))
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        pair = found.named("kappa", subject=f"j{i} ~ j{j}")[0]
+        assert pair.value == pytest.approx(cohen_kappa_score(passes[:, i], passes[:, j]))
+        assert pair.method.startswith("Cohen's kappa, nominal, on pass/fail at 0.6 on [0, 1]")
+    assert len(found.notes) == 1
+    assert found.notes[0] == (
+        "score: judges use different scales (binary, continuous:0:1, ordinal:1:5): alpha compares "
+        "their scores on [0, 1]; raw agreement, AC1 and kappa compare pass/fail at 0.6"
+    )
+    assert not any(row.warnings for row in found)
+
+
+def test_mostly_binary_panels_have_no_nominal_alpha_of_unequal_scales() -> None:
+    """Three judges on 0/1, one on [0, 1], one on 1-5: nominal alpha would be near 0."""
+    rng = np.random.default_rng(17)
+    _, unit = _mixed_panel(200)
+    sides = [np.where(rng.random(200) < 0.9, unit[:, 0], 1 - unit[:, 0]) for _ in range(2)]
+    scored = np.c_[unit[:, 0], sides[0], sides[1], unit[:, 1], 1 + 4 * unit[:, 2]]
+    scales = ["binary"] * 3 + ["continuous:0:1", "ordinal:1:5"]
+    found = _analyze(_mixed_columns(scored, scales), Ask(n_boot=0))
+    assert not found.named("alpha_nominal")
+    assert defined(found.named("alpha_interval")[0].value) > 0.5
+    assert defined(found.named("raw_agreement")[0].value) > 0.75
+    nominal = krippendorff_alpha(np.c_[scored[:, :4], unit[:, 2]]).value
+    assert defined(nominal) < 0.4
+
+
+def test_continuous_judges_agree_on_pass_and_fail() -> None:
+    ratings = np.random.default_rng(18).random((60, 1)) * np.ones(3) * [1, 0.9, 0.8]
+    found = _analyze(_columns(ratings * 100, "continuous:0:100"), Ask(n_boot=0))
+    passes = (ratings >= 0.5) * 1
+    raw, ac1 = found.named("raw_agreement")[0], found.named("ac1")[0]
+    assert raw.value == pytest.approx(defined(raw_agreement(passes).value))
+    assert raw.method == "share of equal pairs, on pass/fail at 0.5 on [0, 1]; Wilson's interval"
+    assert ac1.value == pytest.approx(defined(gwet_ac1(passes, n_levels=2).value))
+    pair = found.named("kappa", subject="j0 ~ j1")[0]  # one scale: its distances say more
+    expected = cohen_kappa(ratings[:, 0], ratings[:, 1], weights="quadratic").value
+    assert pair.value == pytest.approx(defined(expected))
+    assert found.notes == ()
+
+
+def test_lopsided_pass_and_fail_are_explained() -> None:
+    ratings = np.full((150, 2), [0.9, 0.8])
+    ratings[0, 1] = 0.1
+    found = _analyze(_columns(ratings, "continuous:0:1"), Ask(n_boot=0))
+    assert found.notes[0].startswith("score: on pass/fail at 0.5, alpha is 0.000 although judges")
+    assert "are the same (pass)" in found.notes[0]
+
+
+def test_a_judge_that_never_scored_makes_no_scale_differ() -> None:
+    ratings = np.random.default_rng(19).integers(0, 2, (30, 3)) * 1.0
+    ratings[:, 2] = NAN
+    columns = _mixed_columns(ratings, ["binary", "binary", "continuous:0:1"])
+    found = _analyze(columns, Ask(n_boot=0))
+    assert found.rows[0].name == "alpha_nominal"
+    assert found.notes == ()
 
 
 def test_no_bootstrap_says_so() -> None:

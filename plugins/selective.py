@@ -42,8 +42,8 @@ def panopt_analyze(matrix: Matrix, consensus: Consensus, ask: Ask) -> Findings |
     notes = []
     if calibration.n_tied:
         notes.append(
-            f"{calibration.n_tied} labelled responses of {matrix.criterion!r} are left out of the "
-            "calibration: their human labels are evenly split"
+            f"{calibration.n_tied} labelled responses of {matrix.criterion!r} count as "
+            "disagreements: their human labels are tied or evenly split"
         )
     if calibration.n_undecided:
         notes.append(

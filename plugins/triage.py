@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from panopt.records.ask import Ask
-from panopt.records.calibration import Calibration, calibrate, certify
+from panopt.records.calibration import Calibration, calibrate, certify, human_sides
 from panopt.records.consensus import OUTCOMES, Consensus
 from panopt.records.decisions import DECISIONS, Decisions
 from panopt.records.matrix import Matrix
@@ -292,7 +292,7 @@ def panopt_decide(matrix: Matrix, consensus: Consensus, ask: Ask) -> Decisions |
             "human_share": human_share,
             "waver_share": waver_share,
         },
-        guarantee=_guarantee(result) if promised else None,
+        guarantee=_guarantee(result, calibration) if promised else None,
         no_guarantee=None if promised else _no_guarantee(result, certified, epsilon),
     )
 
@@ -348,12 +348,22 @@ def _sentences(certified: float | None, epsilon: float) -> tuple[str, ...]:
     )
 
 
-def _guarantee(result: CertifiedThreshold) -> str:
+def _guarantee(result: CertifiedThreshold, calibration: Calibration) -> str:
+    policy = "a human tie or even split counts as disagreement"
+    if calibration.n_tied:
+        policy = (
+            f"{policy} ({calibration.n_tied} of the {len(calibration.rows)} labelled responses)"
+        )
+    if calibration.n_undecided:
+        policy = (
+            f"{policy}; {calibration.n_undecided} labelled responses without a panel verdict are "
+            "not counted"
+        )
     return (
         f"with probability {1 - result.delta:g} over the draw of the {result.n_labels} labels, at "
         f"least {1 - result.alpha:g} of the trusted verdicts agree with the human label "
         f"({result.errors} of {result.n} labelled ones did not, exact bound {result.bound:.3f}); "
-        f"assumes: {result.assumption}"
+        f"{policy}; assumes: {result.assumption}"
     )
 
 
@@ -370,9 +380,5 @@ def _no_guarantee(result: CertifiedThreshold, certified: float | None, epsilon: 
 
 
 def _human_share(matrix: Matrix, threshold: float) -> Floats:
-    votes = matrix.human_votes
-    if matrix.scale.kind == "nominal":
-        side = votes.label
-    else:
-        side = np.where(np.isnan(votes.score), -1, votes.score >= threshold).astype(np.int32)
-    return larger_share(votes.response, side, matrix.n_responses)
+    side = human_sides(matrix, threshold)
+    return larger_share(matrix.human_votes.response, side, matrix.n_responses)

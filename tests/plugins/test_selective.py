@@ -102,7 +102,9 @@ def test_hook_never_certifies_a_panel_that_flips_a_coin(judged: Judge) -> None:
     assert threshold.details["least_abstention"] == pytest.approx(0.4, abs=0.1)
 
 
-def test_hook_leaves_even_splits_and_silent_panels_out_and_says_so(judged: Judge) -> None:
+def test_hook_counts_even_splits_against_and_leaves_silent_panels_out_and_says_so(
+    judged: Judge,
+) -> None:
     votes = np.ones((40, 1))
     votes[0] = np.nan
     human = np.ones((2, 40))
@@ -110,9 +112,9 @@ def test_hook_leaves_even_splits_and_silent_panels_out_and_says_so(judged: Judge
     case = judged(votes, human=human)
     found = panopt_analyze(case.matrix, case.consensus, Ask())
     assert found is not None
-    assert found.rows[0].n == 38
-    assert "1 labelled responses" in found.notes[0]
-    assert "evenly split" in found.notes[0]
+    assert found.rows[0].n == 39
+    assert found.rows[2].value == 38 / 39
+    assert "1 labelled responses of 'score' count as disagreements" in found.notes[0]
     assert "the panel had no verdict" in found.notes[1]
 
 

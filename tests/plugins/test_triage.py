@@ -148,6 +148,30 @@ def test_hook_with_labels_trusts_what_is_certified(judged: Judge) -> None:
     assert "settle it with probability" in found.why(worst)
 
 
+def test_guarantee_counts_human_ties_as_disagreement_and_says_what_it_leaves_out(
+    judged: Judge,
+) -> None:
+    # Right wherever the humans chose a side, but they called a tie on three of ten: with ties
+    # left out everything would be certified.
+    rng = np.random.default_rng(0)
+    human = np.where(rng.random(400) < 0.3, 0.5, 1.0)
+    votes = np.ones((400, 3))
+    case = judged(votes, human=human, scale="pairwise")
+    refused = panopt_decide(case.matrix, case.consensus, Ask())
+    assert refused is not None
+    assert refused.guarantee is None
+    assert refused.counts()["trust"] == 0
+    human[:396], votes[399] = 1.0, np.nan
+    case = judged(votes, human=human, scale="pairwise")
+    found = panopt_decide(case.matrix, case.consensus, Ask())
+    assert found is not None
+    assert found.guarantee is not None
+    ties = np.count_nonzero(human[:399] == 0.5)
+    assert ties
+    assert f"counts as disagreement ({ties} of the 399 labelled responses)" in found.guarantee
+    assert "1 labelled responses without a panel verdict" in found.guarantee
+
+
 def test_hook_without_labels_promises_nothing(judged: Judge) -> None:
     votes = np.ones((4, 5))
     votes[1, :2] = 0

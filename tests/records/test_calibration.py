@@ -50,12 +50,33 @@ def passing(matrix: Matrix) -> Consensus:
     )
 
 
-def test_human_verdict_is_their_mean_against_the_threshold() -> None:
+def test_human_verdict_is_the_side_most_of_their_labels_are_on() -> None:
     human = [("i0", 1.0), ("i1", 0.0), ("i2", 1.0), ("i2", 0.0)]
-    assert human_verdicts(labelled("binary", human), threshold=0.5).tolist() == [1, 0, -2, -1]
-    # On a scale with a middle the threshold is inclusive: a mean of .5 is a pass, not a tie.
-    assert human_verdicts(labelled("continuous", human), threshold=0.5).tolist() == [1, 0, 1, -1]
-    assert human_verdicts(labelled("binary", human), threshold=0.6).tolist() == [1, 0, 0, -1]
+    for threshold in (0.3, 0.5, 0.7):
+        matrix = labelled("binary", human)
+        assert human_verdicts(matrix, threshold=threshold).tolist() == [1, 0, -2, -1]
+    # Two of three pass, whatever the threshold makes of their mean of .667.
+    most = labelled("binary", [("i0", 1.0), ("i0", 1.0), ("i0", 0.0)])
+    assert human_verdicts(most, threshold=0.7)[0] == 1
+    spread = labelled("ordinal:1:5", [("i0", 3.0), ("i0", 3.0), ("i0", 1.0), ("i1", 3.0)])
+    assert human_verdicts(spread, threshold=0.5).tolist() == [1, 1, -1, -1]
+    assert human_verdicts(spread, threshold=0.51).tolist() == [0, 0, -1, -1]
+
+
+def test_three_equal_scores_are_their_mean_to_the_last_bit() -> None:
+    same = labelled("continuous:0:1", [("i0", 0.7)] * 3)
+    assert same.human_mean[0] == 0.7
+    assert human_verdicts(same, threshold=0.7)[0] == 1
+
+
+def test_a_human_tie_between_two_answers_is_a_label_of_its_own() -> None:
+    votes = {"i0": [0.5], "i1": [1.0, 1.0, 0.5], "i2": [1.0, 0.5, 0.5], "i3": [0.0, 0.5]}
+    human = [(item, score) for item, scores in votes.items() for score in scores]
+    matrix = labelled("pairwise", human)
+    assert human_verdicts(matrix, threshold=0.5).tolist() == [-2, 1, -2, -2]
+    found = calibrate(matrix, passing(matrix), Ask())
+    assert found.agrees.tolist() == [False, True, False, False]
+    assert found.n_tied == 3
 
 
 def test_human_label_is_the_plurality() -> None:
@@ -80,8 +101,8 @@ def test_calibration_is_where_both_decided_and_the_pool_is_elsewhere() -> None:
     verdict = consensus.verdict.copy()
     verdict[3] = -1
     found = calibrate(matrix, replace(consensus, verdict=verdict), Ask())
-    assert found.rows.tolist() == [0, 1]
-    assert found.agrees.tolist() == [True, False]
+    assert found.rows.tolist() == [0, 1, 2]
+    assert found.agrees.tolist() == [True, False, False], "evenly split humans do not agree"
     assert (found.n_tied, found.n_undecided, len(found.pool)) == (1, 1, 2)
     assert not found.clustered
 

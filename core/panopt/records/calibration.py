@@ -12,7 +12,14 @@ from panopt.records.consensus import Consensus
 from panopt.records.matrix import Matrix
 from panopt.stats.certify import CertifiedThreshold, certify_threshold
 
-__all__ = ["Calibration", "calibrate", "certify", "human_verdicts", "one_of_each_cluster"]
+__all__ = [
+    "Calibration",
+    "calibrate",
+    "certify",
+    "human_sides",
+    "human_verdicts",
+    "one_of_each_cluster",
+]
 
 Floats = NDArray[np.float64]
 
@@ -21,6 +28,9 @@ POOL = 50
 
 #: What :func:`human_verdicts` gives besides verdicts.
 UNLABELLED, TIED = -1, -2
+
+#: The side of a pairwise label that names no winner, besides 0 fail and 1 pass.
+NO_WINNER = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +42,17 @@ class Calibration:
     rows
         Codes of these responses, rising.
     confidence, agrees
-        The panel's confidence in its verdict, and whether the humans' verdict is the same.
+        The panel's confidence in its verdict, and whether the humans' verdict is the same. Where
+        the humans are tied it is not: leaving these out would promise an agreement with human
+        labels that a panel does not have which decides what humans cannot.
     clusters
         Cluster of each of `rows`.
     pool
         Confidences of responses that no human labelled, of other clusters than `rows`.
-    n_tied, n_undecided
-        Labelled responses left out: the humans were evenly split; the panel had no verdict.
+    n_tied
+        Of `rows`, how many the humans were evenly split on, or called a tie: disagreements.
+    n_undecided
+        Labelled responses left out: the panel had no verdict that could be trusted or not.
     """
 
     rows: NDArray[np.int64]
@@ -59,16 +73,16 @@ def calibrate(matrix: Matrix, consensus: Consensus, ask: Ask) -> Calibration:
     """Collect the responses that carry a human verdict and one of the panel."""
     human = human_verdicts(matrix, threshold=ask.threshold)
     decided = (consensus.verdict >= 0) & ~np.isnan(consensus.confidence)
-    labelled = human >= 0
+    labelled = human != UNLABELLED
     rows = np.flatnonzero(labelled & decided)
-    apart = ~np.isin(matrix.clusters, matrix.clusters[human != UNLABELLED])
+    apart = ~np.isin(matrix.clusters, matrix.clusters[labelled])
     return Calibration(
         rows=rows,
         confidence=consensus.confidence[rows],
         agrees=human[rows] == consensus.verdict[rows],
         clusters=matrix.clusters[rows],
-        pool=consensus.confidence[(human == UNLABELLED) & decided & apart],
-        n_tied=int(np.count_nonzero(human == TIED)),
+        pool=consensus.confidence[~labelled & decided & apart],
+        n_tied=int(np.count_nonzero(human[rows] == TIED)),
         n_undecided=int(np.count_nonzero(labelled & ~decided)),
     )
 
@@ -90,19 +104,31 @@ def certify(calibration: Calibration, ask: Ask) -> CertifiedThreshold:
 
 
 def human_verdicts(matrix: Matrix, *, threshold: float) -> NDArray[np.int32]:
-    """Give the humans' verdict on each response: 1 pass, 0 fail, or the label they chose most.
+    """Give the humans' verdict on each response: the side, or label, that most of them chose.
 
-    -1 where no human judged; -2 where they were evenly split: between two labels, or between
-    pass and fail on a binary or pairwise scale (a single pairwise "tie" is a split too).
+    1 pass, 0 fail, or a label's code; -1 where no human judged; -2 where they were evenly split
+    or most of them called a tie.
     """
-    if matrix.scale.kind == "nominal":
-        return _plurality(matrix)
-    mean = matrix.human_mean
-    verdict = np.where(mean >= threshold, 1, 0).astype(np.int32)
-    if matrix.scale.kind in {"binary", "pairwise"}:
-        verdict[mean == threshold] = TIED
-    verdict[np.isnan(mean)] = UNLABELLED
+    votes = matrix.human_votes
+    verdict = _plurality(votes.response, human_sides(matrix, threshold), matrix.n_responses)
+    if matrix.scale.kind == "pairwise":
+        verdict[verdict == NO_WINNER] = TIED
     return verdict
+
+
+def human_sides(matrix: Matrix, threshold: float) -> NDArray[np.int32]:
+    """Give the side of each human judgment: 1 at or above the threshold, 0 below, or its label.
+
+    A pairwise tie is a side of its own, 2; -1 where a judgment is none.
+    """
+    votes = matrix.human_votes
+    if matrix.scale.kind == "nominal":
+        return votes.label
+    side = (votes.score >= threshold).astype(np.int32)
+    if matrix.scale.kind == "pairwise":
+        side[votes.score == 0.5] = NO_WINNER
+    side[np.isnan(votes.score)] = UNLABELLED
+    return side
 
 
 def one_of_each_cluster(
@@ -120,17 +146,18 @@ def one_of_each_cluster(
     return np.sort(shuffled[first]), (note,)
 
 
-def _plurality(matrix: Matrix) -> NDArray[np.int32]:
-    votes, width = matrix.human_votes, max(len(matrix.labels), 1)
-    chosen = votes.label >= 0
-    key = votes.response[chosen].astype(np.int64) * width + votes.label[chosen]
+def _plurality(
+    response: NDArray[np.int32], side: NDArray[np.int32], n_responses: int
+) -> NDArray[np.int32]:
+    chosen, width = side >= 0, int(side.max(initial=0)) + 1
+    key = response[chosen].astype(np.int64) * width + side[chosen]
     cells, counts = np.unique(key, return_counts=True)
-    response, label = cells // width, (cells % width).astype(np.int32)
-    most = np.zeros(matrix.n_responses, dtype=np.int64)
-    np.maximum.at(most, response, counts)
-    top = counts == most[response]
-    winners = np.bincount(response[top], minlength=matrix.n_responses)
-    verdict = np.full(matrix.n_responses, UNLABELLED, dtype=np.int32)
-    verdict[response[top]] = label[top]
+    of, named = cells // width, (cells % width).astype(np.int32)
+    most = np.zeros(n_responses, dtype=np.int64)
+    np.maximum.at(most, of, counts)
+    top = counts == most[of]
+    winners = np.bincount(of[top], minlength=n_responses)
+    verdict = np.full(n_responses, UNLABELLED, dtype=np.int32)
+    verdict[of[top]] = named[top]
     verdict[winners > 1] = TIED
     return verdict

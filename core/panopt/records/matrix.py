@@ -322,7 +322,11 @@ def _means(code: NDArray[np.integer], score: Floats, n: int) -> Floats:
     total = np.bincount(code[ok], weights=score[ok], minlength=n)
     count = np.bincount(code[ok], minlength=n)
     means: Floats = np.divide(total, count, out=np.full(n, np.nan), where=count > 0)
-    return means
+    # Rounding must not push three scores of .7 below a threshold of .7.
+    low, high = np.full(n, np.inf), np.full(n, -np.inf)
+    np.minimum.at(low, code[ok], score[ok])
+    np.maximum.at(high, code[ok], score[ok])
+    return np.clip(means, low, high, out=means, where=count > 0)
 
 
 def _dense(votes: Votes, n: int, k: int, reduce: str) -> Floats:

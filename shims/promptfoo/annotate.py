@@ -20,11 +20,11 @@ from panopt.records.consensus import OUTCOMES
 from panopt.records.decisions import DECISIONS
 from panopt.records.report import CriterionReport, Report
 from panopt.records.source import Source
+from panopt.shims.promptfoo.metrics import is_ours
 
 __all__ = ["Annotations", "Column", "gather", "is_ours", "run_report"]
 
 MARK = "panopt"
-OURS = re.compile(r"panopt(?:$|[._])")
 MOST_CRITERIA = 4
 LONGEST_REASON = 320
 LONGEST_SLUG = 40
@@ -144,17 +144,6 @@ def gather(report: Report, source: Source) -> Annotations:
             )
         )
     return Annotations(tuple(columns))
-
-
-def is_ours(name: str) -> bool:
-    """Tell whether a named score, metric or metadata field was written by panopt.
-
-    Examples
-    --------
-    >>> is_ours("panopt.accuracy"), is_ours("panopt_why"), is_ours("panoptic_quality")
-    (True, True, False)
-    """
-    return OURS.match(name) is not None
 
 
 def run_report(report: Report, source: Source, origin: Mapping[str, Any]) -> dict[str, Any]:

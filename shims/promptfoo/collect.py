@@ -17,11 +17,12 @@ from panopt.records.ask import Reading
 from panopt.shims.promptfoo.columns import Columns
 from panopt.shims.promptfoo.criteria import Place
 from panopt.shims.promptfoo.judges import Grader, GraderNames, is_model_graded
+from panopt.shims.promptfoo.metrics import REDACTED, Names, name_metrics
 from panopt.shims.promptfoo.people import HUMAN, HumanLabel, read_label
 from panopt.shims.promptfoo.responses import Responses, test_metadata
 from panopt.shims.promptfoo.schema import Assertion, Component, Row, canonical, decode
 from panopt.shims.promptfoo.verdict import OK, count, outcome, panel_verdicts, passed
-from panopt.shims.promptfoo.walk import Leaf, leaves
+from panopt.shims.promptfoo.walk import Leaf, Scope, leaves
 
 __all__ = ["Judgments"]
 
@@ -29,7 +30,6 @@ EXPECTED = "expected_label"
 UNKNOWN_KIND = "component"
 MOST_KEPT = 4096
 LONG = 512
-REDACTED = "[REDACTED]"
 NO_GRADER = Grader(None)
 _any = msgspec.json.Decoder(Any)
 
@@ -43,6 +43,10 @@ class Judgments:
         What :func:`panopt.shims.promptfoo.criteria.settle` needs.
     columns
         The judgments, machine by machine; `people` holds the human ones.
+    human
+        What ``reading.human`` names.
+    unnamed_metrics
+        Metrics that stay templates in some row.
     """
 
     def __init__(self, reading: Reading, location: str) -> None:
@@ -55,9 +59,10 @@ class Judgments:
         self.told: list[Counter[str]] = []
         self.model: list[bool] = []
         self.unused = {n for n in reading.human if n.startswith(("vars.", "metadata."))}
-        self._human = frozenset(reading.human)
+        self.human = frozenset(reading.human)
         self._declared = bool(self.unused)
         self._keep = reading.rationales
+        self.unnamed_metrics: set[str] = set()
         self.location = location
         self._digest = 0
         self._compositions: dict[tuple[Place, ...], int] = {}
@@ -88,14 +93,17 @@ class Judgments:
         if components:
             asserts = row.testCase.asserts if row.testCase is not None else None
             machines = []
-            for leaf in leaves(asserts, components):
-                name = self._human_name(leaf.assertion)
+            found = leaves(asserts, components)
+            names = name_metrics(found, row)
+            self.unnamed_metrics.update(names.unknown)
+            for leaf in found:
+                name = self._human_name(leaf.assertion, names)
                 if name is None:
                     machines.append(leaf)
                 else:
                     self._take_rating(leaf.component, name, response, row)
             if machines:
-                self._take(machines, response, row)
+                self._take(machines, names, response, row)
         if metadata.expected_label is not None:
             self._take_label(metadata.expected_label, EXPECTED, response, where)
         if self._declared:
@@ -106,11 +114,11 @@ class Judgments:
         """Name the run by its rows: the same rows in any order and format, the same name."""
         return f"rows-{self._digest:016x}"
 
-    def _take(self, found: list[Leaf], response: int, row: Row) -> None:
-        key = _composition_key(found, row)
+    def _take(self, found: list[Leaf], names: Names, response: int, row: Row) -> None:
+        key = _composition_key(found, names, row)
         known = None if key is None else self._known.get(key)
         if known is None:
-            known = self._compose(found, row)
+            known = self._compose(found, names, row)
             if key is not None:
                 if len(self._known) >= MOST_KEPT:
                     self._known.clear()
@@ -125,20 +133,23 @@ class Judgments:
                 self._append(leaf.component, place, response, prompt)
             place += 1
 
-    def _compose(self, found: list[Leaf], row: Row) -> tuple[int, list[int]]:
+    def _compose(self, found: list[Leaf], names: Names, row: Row) -> tuple[int, list[int]]:
         """Find the places of a row's verdicts, and the codes of the judges' prompts."""
         options = row.testCase.options if row.testCase is not None else None
         default = options.provider if options is not None else None
         rubrics: dict[bytes, int] = {}
         composition = []
         prompts = []
-        for component, assertion, scope in found:
+        for component, assertion, unnamed in found:
+            scope = unnamed if unnamed.name is None else Scope(unnamed.kind, names.of(unnamed.name))
             if assertion is None:
                 composition.append(Place(scope, UNKNOWN_KIND, None, NO_GRADER, -1))
                 prompts.append(-1)
                 continue
             kind = assertion.type if isinstance(assertion.type, str) else UNKNOWN_KIND
-            metric = assertion.metric if isinstance(assertion.metric, str) else None
+            metric = assertion.metric if isinstance(assertion.metric, str) else ""
+            name = names.of(metric)
+            template = metric if name != metric else None
             own = component.assertion is not None or scope.kind != "panel"
             grader = NO_GRADER
             if own and len(assertion.provider):
@@ -147,7 +158,7 @@ class Judgments:
                 grader = self.graders.of(default)
             value = bytes(assertion.value)
             rubric = rubrics.setdefault(value, len(rubrics)) if value else -1
-            composition.append(Place(scope, kind, metric or None, grader, rubric, own))
+            composition.append(Place(scope, kind, name or None, grader, rubric, own, template))
             prompts.append(self._prompt_code(kind, value) if value else -1)
         return self._first_place(tuple(composition)), prompts
 
@@ -211,14 +222,19 @@ class Judgments:
         digest = hashlib.sha256(named.encode("utf-8", "replace")).digest()
         self._digest = (self._digest + int.from_bytes(digest[:8])) % 2**64
 
-    def _human_name(self, assertion: Assertion | None) -> str | None:
+    def _human_name(self, assertion: Assertion | None, names: Names) -> str | None:
         """Name the person whose verdict the result of an assertion is; None for a machine's."""
         if assertion is None:
             return None
         if assertion.type == HUMAN:
             return HUMAN
         metric = assertion.metric
-        return metric if isinstance(metric, str) and metric in self._human else None
+        if not isinstance(metric, str):
+            return None
+        for name in (names.of(metric), metric):  # as promptfoo shows it, or as the test has it
+            if name in self.human:
+                return name
+        return None
 
     def _take_rating(self, component: Component, name: str, response: int, row: Row) -> None:
         self.unused.discard(name)
@@ -248,7 +264,7 @@ class Judgments:
             if not isinstance(values, dict):
                 continue
             for name, value in values.items():
-                if f"{place}.{name}" in self._human and value not in (None, ""):
+                if f"{place}.{name}" in self.human and value not in (None, ""):
                     self._take_label(value, f"{place}.{name}", response, where)
 
     def _take_label(self, value: Any, name: str, response: int, where: str) -> None:  # noqa: ANN401
@@ -268,12 +284,12 @@ class Judgments:
         self.people.append(HumanLabel(response, name, score, label, scale, None, name))
 
 
-def _composition_key(found: list[Leaf], row: Row) -> tuple[object, ...] | None:
+def _composition_key(found: list[Leaf], names: Names, row: Row) -> tuple[object, ...] | None:
     """Give what the places of a row's verdicts depend on; None where that is too much to keep."""
     test = row.testCase
     if test is not None and test.options is not None and len(test.options.provider):
         return None
-    key: list[object] = []
+    key: list[object] = [*names.rendered.items()]
     for component, assertion, scope in found:
         if assertion is None:
             key.append(scope)

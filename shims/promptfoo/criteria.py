@@ -33,7 +33,8 @@ class Place(NamedTuple):
     """One assertion among those of a row, without what differs between rows.
 
     `text` numbers the distinct rubric texts within the row; `own` is False for a result inside a
-    panel that names no assertion of its own.
+    panel that names no assertion of its own; `template` is the metric as the test has it, where
+    `metric` was rendered from that: of all rows, one judge.
     """
 
     scope: Scope
@@ -42,6 +43,12 @@ class Place(NamedTuple):
     grader: Grader
     text: int
     own: bool = True
+    template: str | None = None
+
+    @property
+    def mark(self) -> str | None:
+        """The metric as the same in every row."""
+        return self.template or self.metric
 
 
 class Settled(NamedTuple):
@@ -121,17 +128,17 @@ def _name_judges(  # noqa: PLR0913, PLR0917 - one table, column by column
             judges[i] = next(iter(told[i]))
         elif not place.own:  # inside a panel that names nobody
             taken[place.scope] += 1
-            judges[i] = f"{place.metric or place.kind} {taken[place.scope]}"
+            judges[i] = f"{place.mark or place.kind} {taken[place.scope]}"
         elif not model[i]:
             taken[place.metric, place.kind] += place.metric is not None
             rank = taken[place.metric, place.kind]
             judges[i] = place.kind if rank < 2 else f"{place.kind} {rank}"
         elif place.grader.name is None:
-            judges[i] = place.metric or place.kind
+            judges[i] = place.mark or place.kind
         else:
             name = place.grader.name
             # one id under several configurations: the metric tells these judges apart
-            judges[i] = f"{name} ({place.metric})" if name in shared and place.metric else name
+            judges[i] = f"{name} ({place.mark})" if name in shared and place.mark else name
 
 
 def _name_criteria(  # noqa: PLR0913, PLR0917 - one table, column by column
@@ -213,10 +220,10 @@ def _join_lone_metrics(
     for row, size in zip(rows, sizes, strict=True):
         for i in row:
             if places[i].metric and size[criteria[i]] > 1 and criteria[i] != places[i].metric:
-                home[str(places[i].metric), judges[i]].add(criteria[i])
+                home[str(places[i].mark), judges[i]].add(criteria[i])
     for row, size in zip(rows, sizes, strict=True):
         for i in row:
-            known = home.get((places[i].metric or "", judges[i]), set())
+            known = home.get((places[i].mark or "", judges[i]), set())
             if size[criteria[i]] == 1 and criteria[i] == places[i].metric and len(known) == 1:
                 criteria[i] = next(iter(known))
 

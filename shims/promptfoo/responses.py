@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from panopt.shims.promptfoo.judges import GraderNames
 from panopt.shims.promptfoo.schema import Response, Row, TestMetadata, canonical, decode
 
-__all__ = ["Column", "Responses", "item_key", "test_metadata"]
+__all__ = ["Column", "Responses", "item_key", "row_variables", "test_metadata"]
 
 ERRORED = 2  # promptfoo's failureReason
 KEY_DIGITS = 16
@@ -132,7 +132,7 @@ class Responses:
         return names
 
     def _item_code(self, row: Row, metadata: TestMetadata) -> int:
-        variables = _variables(row)
+        variables = row_variables(row)
         key = self.last_item = item_key(row, metadata, variables)
         code = self.items.setdefault(key, len(self.items))
         content = hash(bytes(variables))
@@ -182,7 +182,8 @@ def test_metadata(row: Row) -> TestMetadata:
         return TestMetadata()
 
 
-def _variables(row: Row) -> msgspec.Raw:
+def row_variables(row: Row) -> msgspec.Raw:
+    """Give the variables a row was made with: its own, else those of its test."""
     if len(row.vars) or row.testCase is None:
         return row.vars
     return row.testCase.vars

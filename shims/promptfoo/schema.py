@@ -139,6 +139,7 @@ class Row(msgspec.Struct, gc=False):
     provider: msgspec.Raw = EMPTY
     prompt: msgspec.Raw = EMPTY
     vars: msgspec.Raw = EMPTY
+    namedScores: msgspec.Raw = EMPTY  # noqa: N815
     testCase: TestCase | None = None  # noqa: N815
     response: Response | None = None
     providerResponse: Response | None = None  # noqa: N815
@@ -188,7 +189,7 @@ _OBJECTS = frozenset(
 )
 _LISTS = frozenset(("assert", "componentResults"))
 #: What stands under these is the user's own, of any kind.
-_FREE = frozenset(("vars", "value", "output", "provider", "prompt"))
+_FREE = frozenset(("vars", "value", "output", "provider", "prompt", "namedScores"))
 
 
 def decode_row(raw: bytes | msgspec.Raw) -> Row:

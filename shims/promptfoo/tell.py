@@ -145,6 +145,12 @@ def _identity(judgments: Judgments, built: Built) -> list[str]:
         f"several graders go by {name!r}; they are told apart by metric, where they have one"
         for name in built.settled.alike
     ]
+    templates = sorted(judgments.unnamed_metrics - judgments.human)
+    if templates:
+        warnings.append(
+            f"metric {_names(templates)} is a template that variables alone do not fill in, and "
+            "named scores of the row do not tell its name: criteria are named by the template"
+        )
     several = sorted(judgments.responses.several_vars)
     if several:
         warnings.append(

@@ -126,6 +126,131 @@ def test_humans_are_read_on_the_scale_of_the_judges_where_it_fits(human: float, 
     assert scales == ["ordinal:1:5", "ordinal:1:5", scale]
 
 
+PANELS = {"ordinal:0:10": [0.0, 4.0, 10.0], "ordinal:1:5": [1.0, 3.0, 5.0]}
+PANELS["continuous:0:100"] = [0.0, 61.0, 100.0]
+
+
+def with_people(panel: str, people: dict[str, list[float]], *, declare: bool) -> dict[str, Any]:
+    """Three votes of one judge on the scale `panel`, and the labels of people without a scale."""
+    rows = [(f"i{k}", "x", "llm", score, panel) for k, score in enumerate(PANELS[panel])]
+    for name, scores in people.items():
+        rows += [(f"i{k}", name, "human", score, None) for k, score in enumerate(scores)]  # type: ignore[misc]
+    columns = dict(
+        zip(("item", "judge", "judge_kind", "score", "scale"), zip(*rows, strict=True), strict=True)
+    )
+    if not declare:
+        del columns["scale"]
+    return {name: list(values) for name, values in columns.items()}
+
+
+@pytest.mark.parametrize("declare", [True, False])
+@pytest.mark.parametrize("panel", PANELS)
+@pytest.mark.parametrize(
+    ("labels", "scale"), [([0.0, 1.0], "binary"), ([0.25, 1.0], "continuous:0:1")]
+)
+def test_human_scores_in_0_1_stay_there_beside_any_judges(
+    panel: str, labels: list[float], scale: str, *, declare: bool
+) -> None:
+    scales, notes = settled(with_people(panel, {"bob": labels * 10}, declare=declare))
+    assert scales[:3] == [panel] * 3
+    assert set(scales[3:]) == {scale}
+    assert notes[-1] == f"score: scale {scale} inferred for bob"  # and no doubt
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_people_who_only_gave_1s_must_declare_their_scale(panel: str) -> None:
+    columns = with_people(panel, {"bob": [1.0] * 12}, declare=True)
+    with pytest.raises(
+        SourceError,
+        match=r"the 12 scores of 'bob' on 'score' are all 1, which fits binary as well as "
+        rf"{panel}; declare --scale 'bob=binary' or --scale 'bob={panel}'$",
+    ):
+        settled(columns)
+    assert settled(columns, {"bob": "binary"})[0][-1] == "binary"
+    assert settled(columns, {"bob": panel})[0][-1] == panel
+    # Somebody else's 0 tells which form it was.
+    both = with_people(panel, {"bob": [1.0] * 12, "eve": [0.0, 1.0] * 6}, declare=True)
+    assert set(settled(both)[0][3:]) == {"binary"}
+
+
+@pytest.mark.parametrize(
+    ("panel", "labels", "rival"),
+    [
+        ("ordinal:0:10", [1.0, 2.0, 5.0], "ordinal:1:5"),
+        ("continuous:0:100", [1.0, 4.0, 5.0], "ordinal:1:5"),
+        ("ordinal:0:10", [0.0, 2.0, 3.0], "ordinal:0:3"),
+        ("continuous:0:100", [2.0, 9.0, 10.0], "ordinal:1:10"),
+        ("ordinal:1:5", [0.0, 2.0, 5.0], "ordinal:0:5"),  # fits no judge: read on 0 to 10
+        ("ordinal:0:10", [1.0, 3.0, 7.0], None),
+        ("ordinal:1:5", [1.0, 2.0, 2.0], None),
+        ("ordinal:1:5", [1.0, 3.667, 4.333], None),  # means of whole votes
+    ],
+)
+def test_people_low_on_the_scale_of_the_judges_are_doubted(
+    panel: str, labels: list[float], rival: str | None
+) -> None:
+    columns = with_people(panel, {"bob": labels}, declare=True)
+    scales, notes = settled(columns)
+    doubts = [text for text in notes if "may be" in text]
+    if rival is None:
+        assert not doubts
+        return
+    assert len(doubts) == 1
+    assert doubts[0].endswith(
+        f"read as {scales[-1]}, may be {rival}; "
+        f"declare --scale 'bob={scales[-1]}' or --scale 'bob={rival}'"
+    )
+    for scale in (scales[-1], rival):
+        assert settled(columns, {"bob": scale}) == ([panel] * 3 + [scale] * 3, ())
+
+
+def test_judges_as_low_as_the_people_raise_no_doubt() -> None:
+    columns = with_people("ordinal:0:10", {"bob": [1.0, 2.0, 5.0]}, declare=True)
+    columns["score"][:3] = [0.0, 3.0, 5.0]
+    assert settled(columns)[1] == ("score: scale ordinal:0:10 inferred for bob",)
+
+
+def test_one_of_a_crowd_goes_with_the_others() -> None:
+    crowd = {"eve": [0.0, 4.0, 9.0], "bob": [1.0, 0.0]}
+    assert settled(with_people("ordinal:0:10", crowd, declare=True))[0][3:] == ["ordinal:0:10"] * 5
+    crowd["bob"] = [1.0] * 12
+    scales, notes = settled(with_people("ordinal:0:10", crowd, declare=True))
+    assert scales[-1] == "ordinal:0:10"
+    assert "'bob' on 'score' are all 1: read as ordinal:0:10, may be binary" in notes[-1]
+    crowd["bob"] = [0.0, 1.0] * 6
+    with pytest.raises(SourceError, match="'bob' on 'score' span 0 to 1, which fits ordinal:0:10"):
+        settled(with_people("ordinal:0:10", crowd, declare=True))
+    # The others' scale does not hold a 0.
+    crowd = {"eve": [1.0, 4.0, 5.0], "bob": [1.0, 0.0]}
+    assert settled(with_people("ordinal:1:5", crowd, declare=True))[0][-1] == "binary"
+
+
+def test_a_scale_declared_for_all_is_doubted_where_people_stay_in_0_1() -> None:
+    columns = with_people("ordinal:0:10", {"bob": [0.0, 1.0] * 10}, declare=False)
+    scales, notes = settled(columns, {"*": "ordinal:0:10"})
+    assert set(scales) == {"ordinal:0:10"}
+    assert notes == (
+        (
+            "the 20 scores of 'bob' on 'score' span 0 to 1: read as ordinal:0:10, may be binary; "
+            "declare --scale 'bob=ordinal:0:10' or --scale 'bob=binary'"
+        ),
+    )
+
+
+def test_a_doubt_is_a_warning_of_the_file_with_the_labels() -> None:
+    columns = with_people("ordinal:0:10", {"bob": [1.0, 2.0, 5.0]}, declare=True)
+    columns["source"] = ["votes.csv"] * 3 + ["labels.csv"] * 3
+    study = Study(
+        Study.from_columns(columns).table,
+        (Source("votes.csv", "tables"), Source("labels.csv", "tables", warnings=("old",))),
+    )
+    read, notes = settle_scales(study, {})
+    assert notes == ("score: scale ordinal:0:10 inferred for bob",)
+    assert read.sources[0] == study.sources[0]
+    assert read.sources[1].warnings[0] == "old"
+    assert "span 1 to 5: read as ordinal:0:10, may be ordinal:1:5" in read.sources[1].warnings[1]
+
+
 def test_judges_that_declare_no_scale_take_that_of_those_who_do() -> None:
     scales, notes = settled(
         {
@@ -274,7 +399,11 @@ def test_any_scores_can_be_settled_once_and_for_all(
             "label": np.array(label, dtype=object),
         }
     )
-    once, _ = settle_scales(study, {})
+    try:
+        once, _ = settle_scales(study, {})
+    except SourceError as error:  # a person who only gave 1s
+        assert "are all 1, which fits binary as well as" in str(error)  # noqa: PT017
+        return
     assert once.table["scale"].null_count == 0
     again, notes = settle_scales(once, {})
     assert (again.digest, notes) == (once.digest, ())

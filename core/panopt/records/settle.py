@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +13,13 @@ from numpy.typing import NDArray
 
 from panopt.errors import SourceError
 from panopt.records.columns import RESPONSE_KEY
+from panopt.records.people import (
+    PersonScale,
+    commonest,
+    declared_rival,
+    fitting,
+    people_scales,
+)
 from panopt.records.scale import Scale, infer_scales
 from panopt.records.study import Study
 
@@ -61,7 +69,8 @@ def settle_scales(
     """Give every judgment a scale, and hold scores to the scales that were declared.
 
     Scores that no one declared a scale for get one by judge and criterion: the one of the panel
-    that fits, else the first common range that holds them. Judgments without a score or label
+    that fits, else the first common range that holds them; see
+    :func:`panopt.records.people.people_scales` for humans. Judgments without a score or label
     take the scale of their judge, else the panel's. Scores on a nominal scale become labels.
 
     Parameters
@@ -75,12 +84,15 @@ def settle_scales(
     Returns
     -------
     tuple
-        The settled study, and a note for each scale that was inferred.
+        The settled study, and a note for each scale that was inferred. Human scores that may
+        well be on another scale than the one inferred are a warning of their source (a note
+        where they have none).
 
     Raises
     ------
     SourceError
-        For a score off its declared scale, naming source, item, judge, value and rule.
+        For a score off its declared scale, naming source, item, judge, value and rule; for human
+        scores that fit two scales of other sizes alike (all 1, beside judges on 1 to 5).
     """
     if not len(study):
         return study, ()
@@ -99,6 +111,8 @@ def settle_scales(
         for text in _settle_criterion(mine, columns):
             told.setdefault(text, []).append(name)
     notes = [f"{_few(names)}: {text}" for text, names in told.items()]
+    study, unplaced = _with_doubts(study, columns.doubts)
+    notes += unplaced
     off = columns.off(n_declared)
     if not off.any():
         return study.with_column("scale", _dictionary(columns.scale, columns.known)), tuple(notes)
@@ -118,6 +132,10 @@ class _Columns:
         scale, texts = study.codes("scale")
         self.scale = scale.copy()
         self.known: dict[str, int] = {text: code for code, text in enumerate(texts)}
+        self.starred = np.zeros(len(self.score), dtype=np.bool_)
+        self.source, self.sources = study.codes("source")
+        #: Source and text of every scale that may well be another.
+        self.doubts: list[tuple[str | None, str]] = []
 
     def code(self, scale: Scale) -> int:
         """Give the code of a scale, a new one where it is new."""
@@ -125,6 +143,10 @@ class _Columns:
 
     def scale_of(self, row: int) -> Scale:
         return Scale.parse(list(self.known)[self.scale[row]])
+
+    def source_of(self, row: int) -> str | None:
+        """Name the source of a row, None where it has none."""
+        return self.sources[self.source[row]] if self.source[row] >= 0 else None
 
     def declare(self, declared: Mapping[str, Scale]) -> None:
         """Settle the scales the user declares."""
@@ -142,6 +164,7 @@ class _Columns:
                 )
             self.scale[chosen] = self.code(wanted)
             if name == "*":
+                self.starred = chosen & self.human
                 between = wanted.off(self.score) & (self.score >= wanted.low)
                 between &= self.human & chosen & (self.score <= wanted.high)
                 people = np.unique(self.judge[between])
@@ -183,20 +206,30 @@ def _settle_criterion(blocks: Sequence[NDArray[np.int64]], columns: _Columns) ->
     found = Counter(
         columns.scale_of(rows[0]) for rows in scored if len(rows) and columns.scale[rows[0]] >= 0
     )
+    for rows in scored:
+        if len(rows) and columns.starred[rows[0]]:
+            scale, x = columns.scale_of(rows[0]), columns.score[rows]
+            _undoubted(PersonScale(scale, declared_rival(scale, x)), rows, columns)
     for people in (False, True):
         open_ = [rows[columns.scale[rows] < 0] for rows in scored]
         open_ = [rows for rows in open_ if len(rows) and bool(columns.human[rows[0]]) is people]
-        scales = infer_scales([columns.score[rows] for rows in open_])
+        scores = [columns.score[rows] for rows in open_]
+        if people:
+            read = people_scales(found, _tops(scored, columns), scores)
+            scales = [_undoubted(one, rows, columns) for one, rows in zip(read, open_, strict=True)]
+        else:
+            scales = [
+                (fitting(found, x) if found else None) or inferred
+                for x, inferred in zip(scores, infer_scales(scores), strict=True)
+            ]
         judges_on: dict[Scale, list[str]] = {}
-        for rows, inferred in zip(open_, scales, strict=True):
-            taken = _fitting(found, columns.score[rows]) if people or found else None
-            scale = taken or inferred
+        for rows, scale in zip(open_, scales, strict=True):
             columns.scale[rows] = columns.code(scale)
             judges_on.setdefault(scale, []).append(columns.judges[columns.judge[rows[0]]])
         for scale, names in sorted(judges_on.items(), key=lambda pair: str(pair[0])):
             found[scale] += len(names)
             notes.append(f"scale {scale} inferred for {_few(sorted(names))}")
-    panel = _commonest(found) if found else Scale("continuous")
+    panel = commonest(found) if found else Scale("continuous")
     for rows in blocks:
         bare = columns.scale[rows] < 0
         if not bare.any():
@@ -213,24 +246,52 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
 
 
-def _fitting(found: Counter[Scale], values: NDArray[np.float64]) -> Scale | None:
-    """Give the commonest scale of the panel that holds all the values, None where none does.
-
-    Values between the levels, such as means of whole ratings, take its range without the levels.
-    """
-    ranked = Counter({s: n for s, n in found.items() if s.kind != "nominal"})
-    fitting = Counter({s: n for s, n in ranked.items() if not s.off(values).any()})
-    if fitting:
-        return _commonest(fitting)
-    wider = {s: n for s, n in ranked.items() if s.low <= values.min() and values.max() <= s.high}
-    if not wider:
-        return None
-    best = _commonest(Counter(wider))
-    return Scale("continuous", best.low, best.high)
+def _with_doubts(study: Study, doubts: Sequence[tuple[str | None, str]]) -> tuple[Study, list[str]]:
+    """Make doubts warnings of their sources; those without a source come back."""
+    places = {source.location for source in study.sources}
+    sources = [
+        replace(
+            source,
+            warnings=(*source.warnings, *(text for at, text in doubts if at == source.location)),
+        )
+        for source in study.sources
+    ]
+    left = [text for at, text in doubts if at not in places]
+    return (Study(study.table, tuple(sources)) if doubts else study), left
 
 
-def _commonest(found: Counter[Scale]) -> Scale:
-    return max(found, key=lambda scale: (found[scale], str(scale)))
+def _tops(scored: Sequence[NDArray[np.int64]], columns: _Columns) -> dict[Scale, float]:
+    """Give the greatest score the judges on each scale gave."""
+    tops: dict[Scale, float] = {}
+    for rows in scored:
+        if len(rows) and columns.scale[rows[0]] >= 0 and not columns.human[rows[0]]:
+            scale, top = columns.scale_of(rows[0]), float(columns.score[rows].max())
+            tops[scale] = max(top, tops.get(scale, top))
+    return tops
+
+
+def _undoubted(read: PersonScale, rows: NDArray[np.int64], columns: _Columns) -> Scale:
+    """Take the scale read for a person; say what else it may be, or refuse to guess."""
+    if read.rival is None:
+        return read.scale
+    name = columns.judges[columns.judge[rows[0]]]
+    x, code = columns.score[rows], int(rows[0])
+    criterion = columns.criteria[columns.criterion[code]]
+    spread = f"are all {x[0]:g}" if x.min() == x.max() else f"span {x.min():g} to {x.max():g}"
+    what = f"the {len(x)} scores of {name!r} on {criterion!r} {spread}"
+    options = f"--scale '{name}={read.scale}' or --scale '{name}={read.rival}'"
+    if read.refused:
+        raise SourceError(
+            f"{what}, which fits {read.scale} as well as {read.rival}; declare {options}",
+            source=columns.source_of(code) or "study",
+        )
+    columns.doubts.append(
+        (
+            columns.source_of(code),
+            f"{what}: read as {read.scale}, may be {read.rival}; declare {options}",
+        )
+    )
+    return read.scale
 
 
 def _mend_off(

@@ -68,19 +68,21 @@ def rated_units(ratings: FloatArray, *, at_least: int = 2) -> Units:
     >>> units.values.tolist(), units.counts.tolist()
     ([[0.0, 1.0]], [2])
     """
-    sizes = np.zeros(ratings.shape[0], dtype=np.int64)
-    for column in ratings.T:
-        sizes += ~np.isnan(column)
-    kept = np.flatnonzero(sizes >= at_least)
-    if kept.size < sizes.size:
-        ratings, sizes = ratings[kept], sizes[kept]
-    most = int(sizes.max(initial=0))
     coded = few_level_codes(ratings, limit=_MOST_LEVELS)
+    rated = ~np.isnan(ratings) if coded is None else coded[1] >= 0
+    sizes = np.zeros(ratings.shape[0], dtype=np.int64)
+    for column in rated.T:
+        sizes += column
+    kept = np.flatnonzero(sizes >= at_least)
+    every = kept.size == sizes.size
+    if not every:
+        sizes = sizes[kept]
+    most = int(sizes.max(initial=0))
     if coded is None:
-        values = np.sort(ratings, axis=1)[:, :most]
+        values = np.sort(ratings if every else ratings[kept], axis=1)[:, :most]
         one = np.ones(kept.size, dtype=np.int64)
         return Units(values, one, sizes.astype(np.float64), kept, np.arange(kept.size))
-    levels, codes = coded
+    levels, codes = coded[0], coded[1] if every else coded[1][kept]
     found = distinct_rows(codes, n_levels=levels.size, return_inverse=True)
     rows = codes[found.first].astype(np.int32)
     rows[rows < 0] = levels.size  # missing ones go last

@@ -161,28 +161,34 @@ def _code_type(n_levels: int) -> type[np.signedinteger[Any]]:
 
 def _code(flat: FloatArray, levels: FloatArray) -> tuple[IntArray, FloatArray]:
     """Code a flat array by known levels; values that are none of them come back as misfits."""
-    codes: IntArray = np.full(flat.size, -1, dtype=_code_type(levels.size))
+    kind = _code_type(levels.size)
     if not levels.size:
-        return codes, flat[~np.isnan(flat)]
-    grid = _grid(levels)
+        return np.full(flat.size, -1, dtype=kind), flat[~np.isnan(flat)]
+    codes: IntArray = np.empty(flat.size, dtype=kind)
+    low, scale, places = _grid(levels) or (0.0, 0.0, np.empty(0, dtype=np.intp))
+    table = np.append(places, -1).astype(kind)
+    known = np.append(levels, np.nan)  # code -1 reads this, which equals nothing
     misfits = []
     for start in range(0, flat.size, _BLOCK):
         block = flat[start : start + _BLOCK]
-        if grid is None:
-            at = np.minimum(np.searchsorted(levels, block), levels.size - 1)
-        else:
-            low, scale, table = grid
-            with np.errstate(over="ignore"):
-                place = np.rint((block - low) * scale)
-            on_grid = (place >= 0) & (place < table.size)
-            at = table[np.where(on_grid, place, 0.0).astype(np.intp)]
-        # Exact equality: two levels that differ in the last bit are two levels.
-        hit = levels[at] == block
         part = codes[start : start + _BLOCK]
-        part[hit] = at[hit]
-        if not hit.all():
-            rest = block[~hit]
-            misfits.append(rest[~np.isnan(rest)])
+        if not places.size:
+            part[:] = np.minimum(np.searchsorted(levels, block), levels.size - 1)
+            part[np.isnan(block)] = -1
+        else:
+            with np.errstate(over="ignore"):
+                place = (block - low) * scale
+            np.rint(place, out=place)
+            np.fmin(place, table.size - 1, out=place)  # NaN too: that place has code -1
+            np.fmax(place, 0.0, out=place)
+            table.take(place.astype(np.int32), out=part, mode="wrap")
+        # Exact equality: two levels that differ in the last bit are two levels.
+        miss = known.take(part, mode="wrap") != block
+        if miss.any():
+            miss &= block == block  # noqa: PLR0124 - NaN is missing, no misfit
+            if miss.any():
+                misfits.append(block[miss])
+                part[miss] = -1
     return codes, np.concatenate(misfits) if misfits else flat[:0]
 
 

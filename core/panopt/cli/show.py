@@ -121,20 +121,23 @@ def _systems(part: CriterionReport) -> Table:
     return table
 
 
-def _judges(part: CriterionReport) -> Table:
+def _judges(part: CriterionReport) -> RenderableType:
     matrix, votes = part.matrix, part.matrix.votes
     anchors = {str(row.details.get("anchor")) for row in part.findings.named("bias")}
     anchor = anchors.pop() if len(anchors) == 1 else part.consensus.anchor
     table = _table("judge", "ok", *STATUSES[1:], f"bias vs {anchor}", "noise sd")
+    reasons: dict[str, None] = {}
     for code, name in enumerate(matrix.judges[:MOST_ROWS]):
         counts = np.bincount(votes.status[votes.judge == code], minlength=len(STATUSES))
+        quality = [_first(part, finding, name) for finding in ("bias", "noise_sd")]
+        reasons |= {row.reason: None for row in quality if row is not None and row.reason}
         table.add_row(
             shown(name),
             *(f"{count:,}" for count in counts),
-            interval(_first(part, "bias", name)),
-            interval(_first(part, "noise_sd", name)),
+            *("-" if row is None or row.value is None else interval(row) for row in quality),
         )
-    return table
+    lines = [shown(f"no bias or noise: {reason}", "dim") for reason in reasons]
+    return Group(table, *lines)
 
 
 def _panel_numbers(part: CriterionReport) -> Table:

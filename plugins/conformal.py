@@ -21,6 +21,7 @@ from panopt.records.calibration import one_of_each_cluster
 from panopt.records.consensus import Consensus
 from panopt.records.matrix import Matrix
 from panopt.spec import hookimpl
+from panopt.stats.arrays import as_floats
 
 __all__ = ["SplitThreshold", "ordinal_levels", "split_interval", "split_threshold"]
 
@@ -100,7 +101,7 @@ def split_threshold(residuals: ArrayLike, *, alpha: float = 0.1) -> SplitThresho
     >>> split_threshold([0.1, 0.2], alpha=0.1).reason
     '2 labels give no finite bound at alpha = 0.1: 9 are needed'
     """
-    r = np.asarray(residuals, dtype=np.float64)
+    r = as_floats("residuals", residuals)
     if r.ndim != 1:
         raise ValueError(f"residuals must have one dimension, not {r.ndim}")
     if np.isnan(r).any():
@@ -166,14 +167,14 @@ def split_interval(
     >>> low.tolist(), high.tolist()
     ([0.0, 0.25], [0.35, 0.75])
     """
-    f = np.asarray(prediction, dtype=np.float64)
+    f = as_floats("prediction", prediction)
     if not scale_low < scale_high:
         raise ValueError(f"scale_low = {scale_low} must be below scale_high = {scale_high}")
     if np.isnan(threshold):
         raise ValueError("threshold must not be NaN")
     half = np.full(f.shape, float(threshold))
     if spread is not None:
-        s = np.broadcast_to(np.asarray(spread, dtype=np.float64), f.shape)
+        s = np.broadcast_to(as_floats("spread", spread), f.shape)
         if np.any(s[~np.isnan(f)] <= 0):
             raise ValueError("spread must be positive wherever there is a prediction")
         half *= s
@@ -207,8 +208,8 @@ def ordinal_levels(
     >>> first.tolist(), last.tolist()
     ([1, 2], [2, 2])
     """
-    a, b = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
-    steps = np.asarray(levels, dtype=np.float64)
+    a, b = as_floats("low", low), as_floats("high", high)
+    steps = as_floats("levels", levels)
     if steps.ndim != 1 or not steps.size or np.any(np.diff(steps) <= 0):
         raise ValueError("levels must be one rising row of at least one level")
     if np.any(a > b):

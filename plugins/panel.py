@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from panopt.records.ballots import ballots
 from panopt.records.consensus import OUTCOMES, Consensus
 from panopt.spec import hookimpl
+from panopt.stats.arrays import as_floats, as_keys
 from panopt.stats.panel import (
     DECIDED,
     LABELLED,
@@ -24,6 +26,7 @@ from panopt.stats.panel import (
     SIDED,
     SPLIT,
     TIE,
+    Tally,
     apply_rule,
     tally_votes,
 )
@@ -59,8 +62,10 @@ class Combined:
     sd: FloatArray
     """Population standard deviation of the scores (ddof 0); NaN without votes."""
     agreement: FloatArray
-    """Share of the deciding judges in the largest bloc; NaN without votes. Blocs are the two
-    sides of the threshold, or equal scores where there is none or the rule counts labels."""
+    """Share of the deciding judges on the side of the verdict; NaN without votes. Sides are
+    those of the threshold, and one dissent in three that makes "unanimous" fail agrees 1/3. For
+    "majority", rules of labels, without a threshold and where there is no verdict it is the
+    largest bloc: one side of the threshold, or equal scores or labels."""
     passed: NDArray[np.bool_] | None
     """Whether the response reaches the threshold; False where inconclusive, `None` without one."""
     rule: str
@@ -138,7 +143,7 @@ def combine(  # noqa: PLR0913 - one rule with all that may qualify a vote
     >>> panel.value.tolist(), panel.outcome.tolist(), panel.agreement.tolist()
     ([1.0, 0.5], ['decided', 'tie'], [1.0, 0.5])
     """
-    given = np.asarray(scores, dtype=np.float64)
+    given = as_floats("scores", scores)
     if given.ndim != 2 or not given.shape[1]:
         raise ValueError(f"scores of shape {given.shape} must be (responses, judges), judges >= 1")
     if isinstance(rule, str) and rule not in RULES:
@@ -177,7 +182,7 @@ def combine(  # noqa: PLR0913 - one rule with all that may qualify a vote
         n_judges=np.count_nonzero(codes != NEVER, axis=1).astype(np.int32),
         disagreement=tally.high - tally.low,
         sd=tally.sd,
-        agreement=tally.largest_bloc(),
+        agreement=_agreement(name, tally, outcome, passed),
         passed=passed,
         rule=name,
         threshold=tally.limit,
@@ -241,22 +246,34 @@ def normalise(scores: ArrayLike, low: float, high: float) -> FloatArray:
     """
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise ValueError(f"low = {low} must be below high = {high}, both finite")
-    return (np.asarray(scores, dtype=np.float64) - low) / (high - low)
+    return (as_floats("scores", scores) - low) / (high - low)
 
 
 def _errored(errored: ArrayLike | None, n_responses: int) -> NDArray[np.bool_]:
     if errored is None:
         return np.zeros(n_responses, dtype=np.bool_)
-    flags = np.asarray(errored, dtype=np.bool_)
+    flags = as_keys("errored", errored).astype(np.bool_)
     if flags.shape != (n_responses,):
         raise ValueError(f"errored of shape {flags.shape} must hold one flag a response")
     return flags
 
 
+def _agreement(
+    rule: str, tally: Tally, outcome: NDArray[np.int64], passed: NDArray[np.bool_] | None
+) -> FloatArray:
+    """Give the share of votes on the verdict's side, that of the largest bloc where none has it."""
+    bloc = tally.largest_bloc()
+    if passed is None or rule == "majority" or rule in LABELLED:
+        return bloc
+    side = np.where(passed, tally.reach, tally.n - tally.reach)
+    return np.where(outcome == DECIDED, side / np.maximum(tally.n, 1), bloc)
+
+
 def _limit(rule: str, threshold: float | None, votes: FloatArray) -> float | None:
     if threshold is not None:
-        if not np.isfinite(threshold):
-            raise ValueError(f"threshold = {threshold} must be finite")
+        stated: object = threshold
+        if not isinstance(stated, Real) or not np.isfinite(float(stated)):
+            raise ValueError(f"threshold = {threshold!r} must be a finite number")
         return float(threshold)
     if rule not in SIDED:
         return None

@@ -386,7 +386,7 @@ def test_a_million_responses_take_well_under_a_second() -> None:
         ({"min_successful": 4}, r"min_successful = 4 must lie in 1\.\.3, the panel's size"),
         ({"trim": 0.5}, r"trim = 0\.5 must lie in \[0, \.5\)"),
         ({"tie_break": "coin"}, r"tie_break = 'coin' must be None, 'low', 'high' or 'first'"),
-        ({"threshold": NAN}, r"threshold = nan must be finite"),
+        ({"threshold": NAN}, r"threshold = nan must be a finite number"),
         ({"status": [["ok", "late", "ok"]]}, r"status 'late' must be 'ok', 'abstained'"),
         ({"status": [[0, 1, 7]]}, r"status codes must be 0 \(ok\)"),
         ({"status": [["ok"]]}, r"status of shape \(1, 1\) must match scores, \(1, 3\)"),
@@ -532,3 +532,38 @@ def test_a_degraded_panel_and_mixed_scales_are_told() -> None:
 def test_a_quorum_beyond_the_panel_is_refused() -> None:
     with pytest.raises(ValueError, match=r"min_successful = 4 must lie in 1\.\.3"):
         _aggregate(_votes([[1, 1, 0]], "binary"), "majority", min_successful=4)
+
+
+@pytest.mark.parametrize(
+    ("rule", "scores", "agreement"),
+    [
+        ("unanimous", [1, 1, 0], 1 / 3),  # fails, on the word of one
+        ("unanimous", [1, 1, 1], 1.0),
+        ("unanimous", [0, 0, 1], 2 / 3),
+        ("mean", [1.0, 0.4, 0.4], 1 / 3),  # .6 passes
+        ("median", [1.0, 0.4, 0.4], 2 / 3),
+        ("min", [1.0, 0.9, 0.4], 1 / 3),
+        ("max", [1.0, 0.4, 0.4], 1 / 3),
+        ("trimmed_mean", [0.9, 0.7, 0.4], 2 / 3),
+        ("majority", [1.0, 0.4, 0.4], 2 / 3),
+        ("plurality", [1.0, 0.4, 0.4], 2 / 3),
+    ],
+)
+def test_agreement_is_the_share_of_judges_on_the_side_of_the_verdict(
+    rule: str, scores: list[float], agreement: float
+) -> None:
+    found = combine([scores], rule=rule, threshold=0.5)
+    assert found.agreement[0] == pytest.approx(agreement)
+
+
+def test_agreement_without_a_verdict_is_the_largest_bloc() -> None:
+    votes = [[1.0, 0.4, 0.4]]
+    assert combine(votes).agreement[0] == pytest.approx(2 / 3)  # no threshold
+    few = combine([[1.0, 1.0, NAN]], rule="unanimous", min_successful=3)
+    assert (few.outcome[0], few.agreement[0]) == ("quorum_not_met", 1.0)
+
+
+@pytest.mark.parametrize("threshold", ["a", [0.5], 1j, np.inf])
+def test_a_threshold_that_is_no_number_is_refused(threshold: float) -> None:
+    with pytest.raises(ValueError, match=r"threshold = .* must be a finite number"):
+        combine([[0.1, 0.2]], threshold=threshold)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from panopt.stats.arrays import as_floats, as_keys
+
 __all__ = [
     "certifies",
     "clopper_pearson",
@@ -118,7 +120,7 @@ def wilson(successes: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> tuple[
     """
     from scipy.special import ndtri  # noqa: PLC0415 - scipy is imported late
 
-    k, total = np.asarray(successes, dtype=np.float64), np.asarray(n, dtype=np.float64)
+    k, total = as_floats("successes", successes), as_floats("n", n)
     if np.any(~(total > 0)) or np.any(~((k >= 0) & (k <= total))):
         raise ValueError("successes must lie between 0 and n, and n above 0")
     _probability("level", level)
@@ -193,7 +195,7 @@ def labels_needed(errors: ArrayLike, *, alpha: float, delta: float) -> NDArray[n
     """
     from scipy.special import gammainccinv  # noqa: PLC0415 - scipy is imported late
 
-    k = np.asarray(errors, dtype=np.int64)
+    k = as_keys("errors", errors).astype(np.int64)
     _probability("alpha", alpha)
     _probability("delta", delta)
     # P(Bin(n, alpha) <= k) is nearly P(Poisson((2n - k) alpha / (2 - alpha)) <= k): the root of
@@ -224,7 +226,7 @@ def errors_allowed(n: ArrayLike, *, alpha: float, delta: float) -> NDArray[np.in
     >>> errors_allowed([21, 22, 37, 38], alpha=0.1, delta=0.1)
     array([-1,  0,  0,  1])
     """
-    total = np.asarray(n, dtype=np.int64)
+    total = as_keys("n", n).astype(np.int64)
     low = np.full(total.shape, -1, dtype=np.int64)
     high = total.copy()  # as many errors as labels never certify
     while np.any(high - low > 1):
@@ -249,7 +251,7 @@ def zero_error_labels(alpha: float, delta: float) -> int:
 
 
 def _counts(errors: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
-    k, total = np.asarray(errors, dtype=np.float64), np.asarray(n, dtype=np.float64)
+    k, total = as_floats("errors", errors), as_floats("n", n)
     if np.any(k != np.floor(k)) or np.any(total != np.floor(total)):
         raise ValueError("errors and n must be whole numbers")
     if np.any(k < 0) or np.any(k > total):

@@ -21,6 +21,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from panopt.stats.arrays import as_floats, as_keys
 from panopt.stats.binomial import certifies, risk_upper, zero_error_labels
 from panopt.stats.steps import CertificateMethod, Goal, Steps, choose_steps, vector
 
@@ -229,7 +230,7 @@ def _checked(confidence: ArrayLike, agrees: ArrayLike, goal: Goal) -> tuple[Floa
         methods = ", ".join(get_args(CertificateMethod))
         raise ValueError(f"method = {goal.method!r} must be one of {methods}")
     c = vector("confidence", confidence)
-    agree = np.asarray(agrees, dtype=np.float64)
+    agree = as_floats("agrees", agrees)
     if agree.shape != c.shape:
         raise ValueError(
             f"confidence and agrees differ in shape: {c.shape} and {agree.shape}; both hold one "
@@ -246,7 +247,7 @@ def _observations(
     """Keep one judgment a cluster: a uniform draw, which neither labels nor order can steer."""
     if clusters is None:
         return c, wrong, (_SAMPLE,)
-    keys = np.asarray(clusters)
+    keys = as_keys("clusters", clusters)
     if keys.shape != c.shape:
         raise ValueError(f"clusters must have the shape of confidence, {c.shape}, not {keys.shape}")
     codes = np.unique(keys, return_inverse=True)[1]

@@ -15,6 +15,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from panopt.stats.arrays import as_floats
 from panopt.stats.bounded import wilson_interval
 from panopt.stats.patterns import IntArray, distinct_rows, level_codes
 from panopt.stats.reliability import (
@@ -91,7 +92,7 @@ def cohen_kappa(
     >>> round(cohen_kappa([1, 1, 1, 0, 0, 0], [1, 1, 0, 0, 0, 1]).value, 4)
     0.3333
     """
-    first, second = (np.asarray(x, dtype=np.float64) for x in (a, b))
+    first, second = as_floats("a", a), as_floats("b", b)
     if first.ndim != 1 or first.shape != second.shape:
         raise ValueError(
             f"a and b of shapes {first.shape} and {second.shape} must be lists of one length"

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from panopt.stats.arrays import as_floats, as_keys
+
 FloatArray = NDArray[np.float64]
 Codes = NDArray[np.integer[Any]]
 
@@ -24,7 +26,8 @@ def long_format(
     ValueError
         For shapes, types or values that are no codes from 0, or no finite scores.
     """
-    items, judges, scores = np.asarray(item), np.asarray(judge), np.asarray(score, np.float64)
+    items, judges = as_keys("item", item), as_keys("judge", judge)
+    scores = as_floats("score", score)
     if not scores.size:
         raise ValueError("score is empty; at least two judges must score")
     for name, codes in (("item", items), ("judge", judges)):

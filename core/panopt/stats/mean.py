@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from panopt.stats.arrays import as_floats, as_keys
 from panopt.stats.binomial import wilson
 
 __all__ = ["MeanInterval", "mean_interval"]
@@ -97,7 +98,7 @@ def mean_interval(
     >>> mean_interval([0.5]).reason
     'one cluster gives no standard error: two are needed'
     """
-    x = np.asarray(score, dtype=np.float64)
+    x = as_floats("score", score)
     if x.ndim != 1:
         raise ValueError(f"score must have one dimension, not {x.ndim}")
     if not np.isfinite(x).all():
@@ -131,7 +132,7 @@ def mean_interval(
 def _codes(clusters: ArrayLike | None, n: int) -> tuple[NDArray[np.intp], int]:
     if clusters is None:
         return np.arange(n), n
-    keys = np.asarray(clusters)
+    keys = as_keys("clusters", clusters)
     if keys.shape != (n,):
         raise ValueError(f"clusters must have the shape of score, ({n},), not {keys.shape}")
     codes = np.unique(keys, return_inverse=True)[1]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from panopt.stats.arrays import as_floats, as_keys
 from panopt.stats.bounded import wilson_interval
 
 FloatArray = NDArray[np.float64]
@@ -57,7 +58,7 @@ def rating_matrix(ratings: ArrayLike, raters: Sequence[str] | None = None) -> Fl
     UserWarning
         When it is wide and nobody named the raters: it may be transposed.
     """
-    matrix = np.asarray(ratings, dtype=np.float64)
+    matrix = as_floats("ratings", ratings)
     if matrix.ndim != 2:
         raise ValueError(f"ratings of shape {matrix.shape} must have two axes: units, raters")
     if np.isinf(matrix).any():
@@ -103,7 +104,7 @@ def cluster_codes(clusters: ArrayLike | None, n_rows: int) -> Clusters | None:
     """
     if clusters is None:
         return None
-    given = np.asarray(clusters)
+    given = as_keys("clusters", clusters)
     if given.shape != (n_rows,):
         raise ValueError(f"clusters of shape {given.shape} must hold one entry a unit: {n_rows}")
     names, codes = np.unique(given, return_inverse=True)

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from panopt.stats.arrays import as_floats
 from panopt.stats.binomial import errors_allowed, labels_needed, zero_error_labels
 
 __all__ = ["CertificateMethod", "Goal", "Steps", "choose_steps", "vector"]
@@ -113,7 +114,7 @@ def choose_steps(
 
 def vector(name: str, values: ArrayLike) -> Floats:
     """Take one row of numbers without NaN, or say which argument is none."""
-    x = np.asarray(values, dtype=np.float64)
+    x = as_floats(name, values)
     if x.ndim != 1:
         raise ValueError(f"{name} must have one dimension, not {x.ndim}")
     if np.isnan(x).any():

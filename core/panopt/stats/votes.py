@@ -8,6 +8,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from panopt.stats.arrays import as_floats, as_keys
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Codes = NDArray[np.int8]
@@ -56,7 +58,7 @@ def vote_codes(
         codes = np.where(missing, UNSAID, OK).astype(np.int8)
         codes[broken] = FAILED
         return codes
-    stated = np.asarray(status)
+    stated = as_keys("status", status)
     if stated.shape != given.shape:
         raise ValueError(f"status of shape {stated.shape} must match scores, {given.shape}")
     if stated.dtype.kind == "O":
@@ -165,7 +167,7 @@ def reduce_repeats(scores: ArrayLike, *, how: How = "mean") -> FloatArray:
     >>> reduce_repeats([[[1, 1, 0], [1, 0, np.nan]]], how="plurality").tolist()
     [[1.0, nan]]
     """
-    cube = np.asarray(scores, dtype=np.float64)
+    cube = as_floats("scores", scores)
     if cube.ndim != 3 or not cube.shape[2]:
         raise ValueError(f"scores of shape {cube.shape} must be (responses, judges, repeats)")
     if how not in get_args(How):

@@ -2,10 +2,11 @@
 
 Model: the score of judge j on item i is ``y = theta_i + b_j + e``, with truths
 ``theta_i ~ N(mu, tau^2)`` and errors ``e ~ N(0, sigma_j^2)``, all independent; biases sum to
-zero, or are 0 for the anchor (humans). Truths and biases are integrated out exactly (Harville
-1977), the judges' noise and tau by importance sampling under a prior that rises from zero at
-zero (the boundary-avoiding idea of Chung et al. 2013): a plug-in estimate of a small noise
-makes intervals far too narrow.
+zero, or are 0 for the anchor (humans), and are estimated from differences within items, so that
+who scored which items may depend on their quality. Truths and biases are integrated out exactly
+(Harville 1977), the judges' noise and tau by importance sampling under a prior that rises from
+zero at zero (the boundary-avoiding idea of Chung et al. 2013): a plug-in estimate of a small
+noise makes intervals far too narrow.
 """
 
 from __future__ import annotations
@@ -137,16 +138,19 @@ def _spread(fit: GaussianPanel, present: NDArray[np.intp], n_judges: int) -> Gau
     """Make room for judges without scores."""
 
     def full(values: FloatArray) -> FloatArray:
-        wide = np.full(n_judges, np.nan)
-        wide[present] = values
-        return wide
+        longer = np.full(n_judges, np.nan)
+        longer[present] = values
+        return longer
 
     counted = np.zeros(n_judges, dtype=bool)
     counted[present] = fit.counted
+    wide = np.full((n_judges, n_judges), np.nan)
+    wide[np.ix_(present, present)] = fit.bias_cov
     return replace(
         fit,
         bias=full(fit.bias),
         bias_se=full(fit.bias_se),
+        bias_cov=wide,
         noise_sd=full(fit.noise_sd),
         noise_se=full(fit.noise_se),
         counted=counted,

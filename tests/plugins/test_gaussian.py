@@ -196,6 +196,7 @@ def test_moving_and_stretching_the_scale_moves_and_stretches_the_result(
         mean=(moved.mean - shift) / factor,
         mu=(moved.mu - shift) / factor,
         estimate=(moved.estimate - shift) / factor,
+        bias_cov=moved.bias_cov / factor**2,
         **{
             name: getattr(moved, name) / factor
             for name in ("sd", "bias", "bias_se", "noise_sd", "noise_se", "mu_se", "tau", "tau_se")
@@ -359,6 +360,77 @@ def test_a_crowd_where_every_item_has_its_own_raters_is_covered() -> None:
         z.append((panel.noise_sd - noise) / panel.noise_se)
     assert np.mean(share) == pytest.approx(0.9, abs=3 * np.sqrt(0.09 / 1500))
     assert np.std(z) == pytest.approx(1.0, abs=0.25)
+
+
+# --- who scored what may depend on what it is ---------------------------------------------
+
+
+@pytest.mark.parametrize(("n_judges", "form"), [(1, "patterns"), (3, "patterns"), (1, "items")])
+def test_bias_is_unbiased_where_humans_label_the_hardest_items(
+    n_judges: int, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd = form == "items"
+    if crowd:  # items that are not summed by pattern share one mu; biases must not feel it
+        monkeypatch.setattr("panopt.stats.gaussian_sums._ROOM", -(10**9))
+    draws, n = 25 if crowd else 60, 300
+    bias = np.array([0.1, -0.05, 0.02])[:n_judges]
+    hits, errors = [], []
+    for seed in range(draws):
+        rng = np.random.default_rng(seed)
+        truth = 0.5 + 0.15 * rng.normal(size=n)
+        item, judge = np.divmod(np.arange(n * n_judges), n_judges)
+        score = truth[item] + bias[judge] + 0.15 * rng.normal(size=item.size)
+        hard = np.argsort(truth)[:60]
+        panel = hierarchical_gaussian(
+            np.append(item, hard),
+            np.append(judge, np.full(60, n_judges)),
+            np.append(score, truth[hard] + 0.05 * rng.normal(size=60)),
+            anchor=n_judges,
+        )
+        error = panel.bias[:n_judges] - bias
+        errors.append(error)
+        hits.append(np.abs(error) <= 1.96 * panel.bias_se[:n_judges])
+        if n_judges == 3:  # one judge's noise and tau part only if labels are a random sample
+            assert panel.sd.max() <= np.sqrt(panel.tau**2 + panel.mu_se**2)
+            assert covered(panel, truth) > 0.8
+    error = np.mean(errors, axis=0)
+    assert error == pytest.approx(np.zeros(n_judges), abs=4 * 0.02 / np.sqrt(draws))
+    floor = 0.90 if crowd else 0.93
+    assert np.mean(hits) >= floor - 3 * np.sqrt(0.05 * 0.95 / (draws * n_judges))
+
+
+def test_estimates_of_two_systems_with_a_judge_each_rest_on_shared_labels() -> None:
+    # Judge 0 scores the better system and judge 1 the worse; humans a fifth of both.
+    errors = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        truth = np.where(np.arange(400) < 200, 0.65, 0.4) + 0.05 * rng.normal(size=400)
+        judge = np.repeat([0, 1], 200)
+        score = truth + np.array([0.05, -0.03])[judge] + 0.2 * rng.normal(size=400)
+        human = np.flatnonzero(rng.random(400) < 0.2)
+        panel = hierarchical_gaussian(
+            np.append(np.arange(400), human),
+            np.append(judge, np.full(human.size, 2)),
+            np.append(score, truth[human] + 0.05 * rng.normal(size=human.size)),
+            anchor=2,
+        )
+        error = (panel.bias[:2] - [0.05, -0.03]) / panel.bias_se[:2]
+        errors.append([*error, np.mean((panel.estimate - truth)[:200])])
+    assert np.mean(np.abs(np.array(errors)[:, :2]) <= 1.96) >= 0.95 - 3 * np.sqrt(0.0475 / 120)
+    assert np.mean(errors, axis=0)[2] == pytest.approx(0.0, abs=0.015)
+
+
+@pytest.mark.parametrize("few", [1, 2, 4])
+def test_a_judge_with_few_scores_does_not_blow_up_the_sds_of_its_items(few: int) -> None:
+    for seed in range(8):
+        data = simulate(seed, 200, [0.025, 0.05, 0.075])
+        rng = np.random.default_rng(seed)
+        rare = np.full(200, np.nan)
+        rare[:few] = data.truth[:few] + 0.05 * rng.normal(size=few)
+        plain = hierarchical_gaussian(*data.rows)
+        panel = hierarchical_gaussian(*wide(data, rare))
+        assert np.all(panel.sd <= np.sqrt(panel.tau**2 + panel.mu_se**2))
+        assert panel.sd[:few].max() <= 1.2 * plain.sd.max()
 
 
 # --- judges that must not take over --------------------------------------------------------

@@ -16,6 +16,7 @@ from panopt.stats.gaussian_likelihood import (
     evaluate,
     find_mode,
     location_cov,
+    own_means,
     slopes,
 )
 from panopt.stats.gaussian_sums import PanelSums, panel_sums
@@ -115,6 +116,52 @@ def test_gradient_is_that_of_differences(made: dict[str, PanelSums], anchor: lis
     steps = 1e-5 * np.eye(4)
     found = evaluate(sums, plan, FLOOR, np.concatenate((X + steps, X - steps))).log_density
     assert gradient == pytest.approx((found[:4] - found[4:]) / 2e-5, rel=1e-6, abs=1e-6)
+    slope = [
+        (slopes(sums, plan, FLOOR, X - s)[0] - slopes(sums, plan, FLOOR, X + s)[0]) / 2e-5
+        for s in steps
+    ]
+    assert curvature == pytest.approx(np.array(slope), abs=0.15 * np.abs(curvature).max())
+
+
+def by_pattern(anchor: list[int]) -> tuple[PanelSums, tuple[NDArray[np.int64], ...], Floats]:
+    """Give scores of 60 items by four patterns of judges, one of them with a repeat."""
+    rng = np.random.default_rng(2)
+    item, judge = np.divmod(np.arange(180), 3)
+    kept = ((judge != 1) | (item < 40)) & ((judge != 2) | (item >= 15))
+    item, judge = item[kept], judge[kept]
+    item, judge = np.append(item, np.arange(50, 60)), np.append(judge, np.zeros(10, dtype=int))
+    score = rng.normal(size=60)[item] + 0.5 * judge + 0.3 * rng.normal(size=item.size)
+    sums = panel_sums(item, judge, score, 61, anchor=flags(anchor))
+    assert own_means(sums)
+    return sums, (item, judge), score
+
+
+@pytest.mark.parametrize("anchor", [*ANCHORS, [0, 1, 2]], ids=str)
+def test_patterns_have_means_of_their_own_where_they_are_few(anchor: list[int]) -> None:
+    sums, (item, judge), score = by_pattern(anchor)
+    plan = design(flags(anchor), np.ones(3, dtype=bool))
+    z = (score - sums.center[judge]) / sums.scale
+    group = np.empty(61, dtype=int)
+    group[sums.order] = np.repeat(np.arange(len(sums.size)), np.diff(sums.starts))
+    own = np.unique(group[item], return_inverse=True)[1][:, None] == np.arange(4)
+    columns = np.column_stack((own, plan.basis[judge]))
+    points = np.stack([X, X + 0.3, X - [1.0, 0.5, 0.0, 0.7]])
+    found = evaluate(sums, plan, FLOOR, points)
+    for k, x in enumerate(points):
+        sigma2, tau2 = FLOOR + np.exp(2 * x[:3]), np.exp(2 * x[3])
+        cov = tau2 * (item[:, None] == item) + np.diag(sigma2[judge])
+        information = columns.T @ np.linalg.solve(cov, columns)
+        fitted = np.linalg.solve(information, columns.T @ np.linalg.solve(cov, z))
+        expected = multivariate_normal(columns @ fitted, cov).logpdf(z)
+        constant = 0.5 * len(z) * np.log(2 * np.pi)
+        assert found.log_likelihood[k] - constant == pytest.approx(expected, abs=1e-9)
+        expected -= 0.5 * np.linalg.slogdet(information)[1]
+        expected += np.sum(RISE * x - (RISE + TAIL) / 2 * np.log1p(np.exp(2 * x) / SCALE**2))
+        assert found.log_density[k] - constant == pytest.approx(expected, abs=1e-9)
+    gradient, curvature = slopes(sums, plan, FLOOR, X)
+    steps = 1e-5 * np.eye(4)
+    around = evaluate(sums, plan, FLOOR, np.concatenate((X + steps, X - steps))).log_density
+    assert gradient == pytest.approx((around[:4] - around[4:]) / 2e-5, rel=1e-6, abs=1e-6)
     slope = [
         (slopes(sums, plan, FLOOR, X - s)[0] - slopes(sums, plan, FLOOR, X + s)[0]) / 2e-5
         for s in steps

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from panopt.stats import gaussian_sums
-from panopt.stats.gaussian_likelihood import design, evaluate, find_mode, location_cov
+from panopt.stats.gaussian_likelihood import design, evaluate, find_mode, own_means
 from panopt.stats.gaussian_mixture import Mixture, integrate, item_posterior
 from panopt.stats.gaussian_sums import PanelSums, panel_sums
+from panopt.stats.gaussian_within import locate
 
 Floats = NDArray[np.float64]
 
@@ -33,8 +34,7 @@ def drawn(
 
 
 def at_one_point(sums: PanelSums, x: Floats) -> Mixture:
-    points = evaluate(sums, PLAN, FLOOR, x[None])
-    cov = location_cov(sums, PLAN, points.weight, points.prior)[0]
+    points, cov = locate(sums, PLAN, evaluate(sums, PLAN, FLOOR, x[None]))
     return Mixture(points, np.ones(1), cov, poor=False)
 
 
@@ -48,28 +48,43 @@ def at_likeliest(sums: PanelSums, x: Floats) -> Floats:
 
 
 @pytest.mark.parametrize("room", [100_000, -(10**9)], ids=["patterns", "sparse"])
-def test_posterior_given_the_variances_is_the_conditional_normal(
-    room: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("missing", [0.0, 0.2])
+def test_posterior_given_the_variances_is_that_of_dense_matrices(
+    room: int, missing: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Joint normal of truths and scores, with judge means of huge prior variance.
+    # Biases by weighted least squares on dummies of items and judges, mu by generalised least
+    # squares on the scores less those, truths by conditioning the normal on both.
     monkeypatch.setattr(gaussian_sums, "_ROOM", room)
-    item, judge, score, _ = drawn(0, 30, [0.1, 0.2, 0.3])
-    sums = panel_sums(item, judge, score, 30, anchor=NOBODY)
+    item, judge, score, _ = drawn(0, 40, [0.1, 0.2, 0.3], missing=missing)
+    item = np.unique(item, return_inverse=True)[1]
+    n = int(item.max()) + 1
+    sums = panel_sums(item, judge, score, n, anchor=NOBODY)
     assert (sums.cross is None) == (room < 0)
-    x = np.log([0.3, 0.5, 0.8, 0.9])
-    mean, sd = item_posterior(sums, PLAN, at_one_point(sums, x))
+    mixture = at_one_point(sums, np.log([0.3, 0.5, 0.8, 0.9]))
+    mean, sd = item_posterior(sums, PLAN, mixture)
     z = (score - sums.center[judge]) / sums.scale
-    far = 1e6 * np.eye(3)
-    picks = np.eye(3)[judge]
-    level = np.full((1, 3), 1 / 3)  # truth_i = mean of judge means + N(0, tau^2)
-    sigma2, tau2 = FLOOR + np.exp(2 * x[:3]), np.exp(2 * x[3])
-    same = (item[:, None] == np.arange(30)).astype(float)
-    cov = tau2 * same @ same.T + picks @ far @ picks.T + np.diag(sigma2[judge])
-    cross = tau2 * same.T + level @ far @ picks.T
-    own = tau2 + float((level @ far @ level.T)[0, 0])
-    gain = np.linalg.solve(cov, cross.T).T
-    assert mean == pytest.approx(gain @ z, abs=1e-4)
-    assert sd**2 == pytest.approx(own - np.einsum("is,is->i", gain, cross), abs=1e-3)
+    weight, tau2 = 1 / (FLOOR + np.exp(2 * np.log([0.3, 0.5, 0.8]))), 1 / mixture.points.prior[0]
+    if not own_means(sums) or missing == 0:
+        assert tau2 == pytest.approx(0.81)
+    else:
+        assert tau2 >= 0.81
+    same = (item[:, None] == np.arange(n)).astype(float)
+    contrast = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])  # biases of sum zero
+    dummies = np.column_stack((same, contrast[judge]))
+    cov = np.linalg.inv(dummies.T @ (weight[judge][:, None] * dummies))
+    fitted = cov @ dummies.T @ (weight[judge] * z)
+    bias, bias_cov = contrast @ fitted[n:], contrast @ cov[n:, n:] @ contrast.T
+    full = np.linalg.inv(tau2 * same @ same.T + np.diag(1 / weight[judge]))
+    ones, picks = np.ones(len(z)), np.eye(3)[judge]
+    to_mu = full.sum(axis=0) / (ones @ full @ ones)
+    mu = to_mu @ (z - bias[judge])
+    gain = tau2 * same.T @ full
+    assert mean == pytest.approx(mu + gain @ (z - mu - bias[judge]), abs=1e-9)
+    by_mu = 1 - gain @ ones
+    by_bias = (-np.outer(by_mu, to_mu) - gain) @ picks
+    own = tau2 - tau2 * np.einsum("is,si->i", gain, same)
+    own += by_mu**2 / (ones @ full @ ones) + np.einsum("ij,jk,ik->i", by_bias, bias_cov, by_bias)
+    assert sd**2 == pytest.approx(own, abs=1e-9)
 
 
 @pytest.mark.parametrize("noise", [[0.05, 0.1, 0.2], [0.02, 0.2, 0.3]], ids=str)
@@ -92,12 +107,8 @@ def test_integral_is_that_of_a_grid(noise: list[float]) -> None:
     assert np.abs(mean - expected).max() < 0.15 * error.max()
     assert mean[1:] == pytest.approx(expected[1:], abs=0.1 * error[1:].max())
     assert np.sqrt(mixture.share @ (logs - mean) ** 2) == pytest.approx(error, rel=0.15)
-    exact = Mixture(
-        grid,
-        share,
-        np.tensordot(share, location_cov(sums, PLAN, grid.weight, grid.prior), axes=1),
-        poor=False,
-    )
+    located, cov = locate(sums, PLAN, grid)
+    exact = Mixture(located, share, cov, poor=False)
     truth, sd = item_posterior(sums, PLAN, mixture)
     reference, reference_sd = item_posterior(sums, PLAN, exact)
     assert truth == pytest.approx(reference, abs=0.02 * reference_sd.min())

@@ -4,6 +4,11 @@ Model: y = theta_i + b_j + e, theta_i ~ N(mu, tau^2), e ~ N(0, sigma_j^2), all i
 Given the variances, item truths have a normal posterior and the judge means mu + b_j a
 generalised least squares estimate, so both integrate out exactly (restricted likelihood,
 Harville 1977); what is left are one noise per judge and tau.
+
+Who scored an item may depend on the item, and then one mu for all would take differences
+between groups of items for differences between judges. So every pattern of judges has its own
+mean wherever patterns are far fewer than items: biases, noises and tau then rest on comparisons
+within items, and among items that the same judges scored.
 """
 
 from __future__ import annotations
@@ -24,6 +29,7 @@ TAIL = 1.0
 SCALE = 1.0
 
 _CELLS = 1 << 21  # points x rows evaluated at a time
+_ITEMS = 4  # items a pattern holds on average from which each may have its own mean
 _STEPS = 100
 _HALVINGS = 20
 
@@ -38,6 +44,8 @@ class Design:
     """mu = mu @ locations (locations,)."""
     tied: bool
     """Whether judges share a location; else `columns` is the identity."""
+    basis: FloatArray
+    """Biases = basis @ free numbers (judges, biases that are free)."""
 
     def reduce(self, moment: FloatArray) -> FloatArray:
         """Turn information about judge means (..., judges, judges) into that on locations."""
@@ -59,7 +67,8 @@ class Points:
     prior: FloatArray
     """1 / tau^2 (points,)."""
     location: FloatArray
-    """Generalised least squares locations (points, locations)."""
+    """Generalised least squares locations (points, locations); of the biases alone where
+    patterns have their own means."""
 
 
 def design(anchor: NDArray[np.bool_], central: NDArray[np.bool_]) -> Design:
@@ -70,14 +79,21 @@ def design(anchor: NDArray[np.bool_], central: NDArray[np.bool_]) -> Design:
     """
     n_judges = anchor.size
     if not anchor.any():
-        return Design(np.eye(n_judges), central / np.count_nonzero(central), tied=False)
+        share = central / np.count_nonzero(central)
+        basis = np.linalg.svd(share[None])[2][1:].T
+        return Design(np.eye(n_judges), share, tied=False, basis=basis)
     free = np.flatnonzero(~anchor)
     columns = np.zeros((n_judges, free.size + 1))
     columns[anchor, 0] = 1.0
     columns[free, np.arange(free.size) + 1] = 1.0
     mu = np.zeros(free.size + 1)
     mu[0] = 1.0
-    return Design(columns, mu, tied=True)
+    return Design(columns, mu, tied=True, basis=columns[:, 1:])
+
+
+def own_means(sums: PanelSums) -> bool:
+    """Say whether patterns of judges are few enough to have a mean each."""
+    return sums.cross is not None and len(sums.size) * _ITEMS <= float(sums.size.sum())
 
 
 def start(sums: PanelSums) -> FloatArray:
@@ -106,14 +122,25 @@ def evaluate(sums: PanelSums, plan: Design, floor: FloatArray, x: FloatArray) ->
 def _evaluate(sums: PanelSums, plan: Design, floor: FloatArray, x: FloatArray) -> Points:
     weight = 1.0 / (floor + np.exp(2 * x[:, :-1]))
     prior = np.exp(-2 * x[:, -1])
-    precision = prior[:, None] + times(sums.counts, weight.T).T
+    scored = times(sums.counts, weight.T).T
+    precision = prior[:, None] + scored
     pull = times(sums.sums, weight.T).T
     forms = np.square(pull) if sums.cross is None else _forms(sums.cross, weight)
     square = weight @ sums.squares - np.sum(forms / precision, axis=1)
-    slope: FloatArray = weight * (sums.totals - back(sums.counts, (pull / precision).T).T)
-    moment = plan.reduce(_moments(sums, weight, precision))
+    columns, known = plan.columns, 0.0
+    if own_means(sums):
+        columns = plan.basis
+        moment, slope, inverse = within_items(sums, weight)
+        moment = columns.T @ moment @ columns
+        # What a pattern's mean is known by, and what it takes out of the sum of squares.
+        about = np.where(scored > 0, sums.size * scored / precision * prior[:, None], 1.0)
+        known = np.log(about).sum(axis=1)
+        square -= np.sum((pull * inverse) ** 2 * about / sums.size**2, axis=1)
+    else:
+        slope = weight * (sums.totals - back(sums.counts, (pull / precision).T).T)
+        moment = plan.reduce(_moments(sums, weight, 1 / precision))
     root = np.linalg.cholesky(moment)
-    pulled = np.asarray(slope @ plan.columns, dtype=np.float64)
+    pulled = np.asarray(slope @ columns, dtype=np.float64)
     location = np.asarray(np.linalg.solve(moment, pulled[:, :, None])[:, :, 0], dtype=np.float64)
     determinant = 2 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
     log_likelihood = 0.5 * (
@@ -122,8 +149,34 @@ def _evaluate(sums: PanelSums, plan: Design, floor: FloatArray, x: FloatArray) -
         - square
         + np.sum(pulled * location, axis=1)
     )
-    log_density = log_likelihood - 0.5 * determinant + _log_prior(x)
+    log_density = log_likelihood - 0.5 * (determinant + known) + _log_prior(x)
+    if own_means(sums):
+        location = location @ plan.basis.T @ np.linalg.pinv(plan.columns).T
     return Points(x, log_density, log_likelihood, weight, prior, location)
+
+
+def within_items(sums: PanelSums, weight: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Give what differences within items tell of the biases, at every point.
+
+    Item truths are free: no item is compared with another, so it does not matter who scored
+    which. Where tau is known to be large, or every judge scored every item, the random truths
+    of the model come to the same.
+
+    Returns
+    -------
+    moment
+        Information about the judges' biases (points, judges, judges); a constant is unknown.
+    slope
+        Its product with their estimate (points, judges).
+    inverse
+        1 / precision of an item's scores, 0 without scores (points, rows).
+    """
+    scored = times(sums.counts, weight.T).T
+    inverse: FloatArray = np.zeros(scored.shape)
+    np.divide(1.0, scored, out=inverse, where=scored > 0)
+    pull = times(sums.sums, weight.T).T * inverse
+    slope = weight * (sums.totals - back(sums.counts, pull.T).T)
+    return _moments(sums, weight, inverse), slope, inverse
 
 
 def _forms(cross: FloatArray, weight: FloatArray) -> FloatArray:
@@ -137,13 +190,13 @@ def location_cov(
 ) -> FloatArray:
     """Give the covariance of the locations at every point (points, locations, locations)."""
     precision = prior[:, None] + times(sums.counts, weight.T).T
-    moment = plan.reduce(_moments(sums, weight, precision))
+    moment = plan.reduce(_moments(sums, weight, 1 / precision))
     return np.asarray(np.linalg.inv(moment), dtype=np.float64)
 
 
-def _moments(sums: PanelSums, weight: FloatArray, precision: FloatArray) -> FloatArray:
-    """Information about the judge means (points, judges, judges)."""
-    share = sums.size / precision
+def _moments(sums: PanelSums, weight: FloatArray, inverse: FloatArray) -> FloatArray:
+    """Information about the judge means, `inverse` of the items' precision (points, rows)."""
+    share = sums.size * inverse
     n_judges = weight.shape[1]
     if sums.cross is not None:
         counts = np.asarray(sums.counts)
@@ -174,23 +227,16 @@ def slopes(
     """
     point = evaluate(sums, plan, floor, x[None])
     weight, prior = point.weight[0], float(point.prior[0])
-    mean = plan.columns @ point.location[0]
-    cov = location_cov(sums, plan, point.weight, point.prior)[0]
-    cov = plan.columns @ cov @ plan.columns.T
     counts, size, n = sums.counts, sums.size, sums.n
     precision = prior + times(counts, weight)
-    left = _Residuals.at(sums, mean)
+    fitted = (_Fitted.own if own_means(sums) else _Fitted.common)(sums, plan, point, precision)
+    left = fitted.left
     forms = left.forms(weight)
-    shared = gram(counts, size / precision, counts)
-    spread = row_forms(by_column(counts, weight), cov) * size
-    squared = (forms + spread) / precision**2
+    squared = (forms + fitted.spread) / precision**2
     first = 0.5 * (
-        n / weight
-        - (sums.squares - 2 * mean * sums.totals + n * mean**2)
-        - back(counts, size / precision + squared)
-        - n * np.diag(cov)
+        n / weight - fitted.squares - back(counts, size / precision + squared) - fitted.unsure
     )
-    first += left.cross(1 / precision) @ weight + (cov * shared) @ weight
+    first += left.cross(1 / precision) @ weight + fitted.mixed
     first_prior = -0.5 * np.sum(size * (1 / precision - 1 / prior) + squared)
 
     drawn = left.drawn(weight, 1 / precision**2)
@@ -212,6 +258,58 @@ def slopes(
 
 
 @dataclass(frozen=True, slots=True)
+class _Fitted:
+    """What is left of the scores at the estimated locations, and how unsure those are."""
+
+    left: _Residuals
+    squares: FloatArray
+    """Squared residuals, summed (judges,)."""
+    spread: FloatArray
+    """Variance of an item's weighted sum of judge means, times the row's items (rows,)."""
+    unsure: FloatArray
+    """Variances of the judge means, summed over scores (judges,)."""
+    mixed: FloatArray
+    """Covariances of a judge's means with the posterior mean of items', summed (judges,)."""
+
+    @classmethod
+    def common(cls, sums: PanelSums, plan: Design, point: Points, precision: FloatArray) -> _Fitted:
+        """Fit one mean for each judge."""
+        counts, n, weight = sums.counts, sums.n, point.weight[0]
+        mean = plan.columns @ point.location[0]
+        cov = location_cov(sums, plan, point.weight, point.prior)[0]
+        cov = plan.columns @ cov @ plan.columns.T
+        shared = gram(counts, sums.size / precision, counts)
+        return cls(
+            _Residuals.at(sums, mean),
+            sums.squares - 2 * mean * sums.totals + n * mean**2,
+            row_forms(by_column(counts, weight), cov) * sums.size,
+            n * np.diag(cov),
+            (cov * shared) @ weight,
+        )
+
+    @classmethod
+    def own(cls, sums: PanelSums, plan: Design, point: Points, precision: FloatArray) -> _Fitted:
+        """Fit one bias for each judge, and a mean for each pattern of judges."""
+        weight, prior, size = point.weight[0], float(point.prior[0]), sums.size
+        moment, slope, inverse = (part[0] for part in within_items(sums, point.weight))
+        cov = plan.basis @ np.linalg.inv(plan.basis.T @ moment @ plan.basis) @ plan.basis.T
+        counts, raw, bias = np.asarray(sums.counts), np.asarray(sums.sums), cov @ slope
+        share = counts * weight * inverse[:, None]
+        level = raw @ weight * inverse / size - share @ bias
+        mean = level[:, None] + bias
+        given = counts * size[:, None]
+        about = np.where(inverse > 0, precision * inverse / (prior * size), 0.0)
+        apart = np.diag(cov) - 2 * share @ cov + row_forms(share, cov)[:, None]
+        return cls(
+            _Residuals.at(sums, mean),
+            sums.squares - 2 * np.sum(mean * raw, axis=0) + np.sum(given * mean**2, axis=0),
+            np.where(inverse > 0, precision * (precision - prior) / prior, 0.0),
+            np.sum(given * (about[:, None] + apart), axis=0),
+            counts.sum(axis=0) / prior,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class _Residuals:
     """Sums and cross products of the scores less the judge means."""
 
@@ -221,7 +319,7 @@ class _Residuals:
 
     @classmethod
     def at(cls, sums: PanelSums, mean: FloatArray) -> _Residuals:
-        """Take the judge means off."""
+        """Take the judge means off: (judges,), or (rows, judges) on a dense table."""
         shift = by_column(sums.counts, mean)
         if sums.cross is None:
             return cls(sums.counts, minus(sums.sums, shift), None)

@@ -13,8 +13,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from panopt.stats.gaussian_likelihood import Design, Mode, Points, evaluate, location_cov
+from panopt.stats.gaussian_likelihood import Design, Mode, Points, evaluate
 from panopt.stats.gaussian_sums import BLOCK, PanelSums
+from panopt.stats.gaussian_within import locate
 from panopt.stats.tables import FloatArray, by_column, row_forms, times
 
 _POINTS = 2048
@@ -36,7 +37,7 @@ class Mixture:
     share: FloatArray
     """Weight of each point; they sum to 1 (points,)."""
     location_cov: FloatArray
-    """Mean covariance of the locations given the variances (locations, locations)."""
+    """Covariance of the locations given the variances (points, locations, locations)."""
     poor: bool
     """Whether weights were flattened because too few points carried them."""
 
@@ -67,11 +68,8 @@ def integrate(
         spread = points.x - center
         cov = _WIDER * spread.T @ (share[:, None] * spread) + 1e-12 * np.eye(size)
         points, share, poor = weigh(center, cov)
-    if sums.cross is None:
-        weight, prior = (share @ points.weight)[None], (share @ points.prior)[None]
-        return Mixture(points, share, location_cov(sums, plan, weight, prior)[0], poor)
-    each = location_cov(sums, plan, points.weight, points.prior)
-    return Mixture(points, share, np.tensordot(share, each, axes=1), poor)
+    points, cov = locate(sums, plan, points)
+    return Mixture(points, share, cov, poor)
 
 
 def _worth(share: FloatArray) -> float:
@@ -131,6 +129,19 @@ def _sequence(n_points: int, size: int) -> FloatArray:
     return np.asarray(np.clip(np.mod(steps * np.sqrt(primes) + 0.5, 1.0), 1e-6, 1 - 1e-6))
 
 
+def typical(mixture: Mixture) -> Points:
+    """Give one point, at the geometric means of the variances, for a :func:`locate` there."""
+    points, share = mixture.points, mixture.share
+    return Points(
+        (share @ points.x)[None],
+        np.zeros(1),
+        np.zeros(1),
+        np.exp(share @ np.log(points.weight))[None],
+        np.exp(share @ np.log(points.prior))[None],
+        (share @ points.location)[None],
+    )
+
+
 def item_posterior(
     sums: PanelSums, plan: Design, mixture: Mixture
 ) -> tuple[FloatArray, FloatArray]:
@@ -160,7 +171,10 @@ def _by_pattern(
     counts, cells = np.asarray(sums.counts), np.asarray(sums.cells)
     weight, share = mixture.points.weight, mixture.share
     mean, var = np.empty(len(cells)), np.empty(len(cells))
-    shift = _location_variance(sums, plan, mixture)
+    # Weights and covariances must meet point by point: of a judge with few scores both have
+    # long tails, and the product of their means would be far above the mean of their product.
+    root = np.linalg.cholesky(mixture.location_cov)
+    aimed, mu_root = plan.columns @ root, plan.mu @ root
     rows = max(1, _CELLS // weight.size)
     for first in range(0, len(counts), rows):
         part = counts[first : first + rows]
@@ -171,7 +185,8 @@ def _by_pattern(
         middle = share @ linear
         centred = linear - middle[:, None]
         bent = centred.transpose(0, 2, 1) @ (share[:, None] * centred)
-        fixed = _widened(share, 1 / precision) + shift[first : first + rows]
+        reach = mu_root[:, None] - (pull * part) @ aimed
+        fixed = _widened(share, 1 / precision) + share @ np.square(reach).sum(axis=2)
         for k in range(len(part)):
             stop = sums.starts[first + k + 1]
             for low in range(sums.starts[first + k], stop, BLOCK):
@@ -203,11 +218,13 @@ def _by_item(
 
 
 def _location_variance(sums: PanelSums, plan: Design, mixture: Mixture) -> FloatArray:
-    """Give the part of variance from the judge means, the weights at their mean (rows,)."""
-    weight, prior = mixture.share @ mixture.points.weight, mixture.share @ mixture.points.prior
-    cov = mixture.location_cov
-    precision = float(prior) + times(sums.counts, weight)
+    """Give the part of variance from the judge means, at typical variances (rows,)."""
+    point = typical(mixture)
+    weight, prior = point.weight[0], float(point.prior[0])
+    # The variance of all truths is in `prior` already, as rows have no means of their own here.
+    cov = locate(sums, plan, point)[1][0]
+    precision = prior + times(sums.counts, weight)
     judges = plan.columns @ cov @ plan.columns.T
     mixed = times(sums.counts, weight * (plan.columns @ cov @ plan.mu)) / precision
     squared = row_forms(by_column(sums.counts, weight), judges) / precision**2
-    return np.maximum(plan.mu @ cov @ plan.mu - 2 * mixed + squared, 0.0)
+    return np.asarray(np.maximum(plan.mu @ cov @ plan.mu - 2 * mixed + squared, 0.0))

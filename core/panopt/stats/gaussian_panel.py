@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from panopt.stats.gaussian_likelihood import design, find_mode
-from panopt.stats.gaussian_mixture import Mixture, integrate, item_posterior
+from panopt.stats.gaussian_likelihood import Design, design, find_mode
+from panopt.stats.gaussian_mixture import Mixture, integrate, item_posterior, typical
 from panopt.stats.gaussian_notes import (
     UNIDENTIFIED,
     Names,
@@ -23,6 +23,7 @@ from panopt.stats.gaussian_notes import (
 from panopt.stats.gaussian_pairs import Pairs, components, pair_moments
 from panopt.stats.gaussian_screen import Screen, related, rounding, screen
 from panopt.stats.gaussian_sums import Codes, PanelSums, panel_sums
+from panopt.stats.gaussian_within import locate
 from panopt.stats.tables import FloatArray, times
 
 Rows = tuple[Codes, Codes, FloatArray]
@@ -48,8 +49,12 @@ class GaussianPanel:
         is not shrunk towards `mu`, so its mean over any group of items is unbiased for the
         group's mean truth. NaN for an item that no counted judge scored.
     bias, bias_se
-        Systematic error of every judge and its standard error (judges,); 0 and 0 for anchors,
-        NaN for a judge without scores (with a warning).
+        Systematic error of every judge and its standard error (judges,), from differences
+        within items alone, so that it does not matter who scored which items; 0 and 0 for
+        anchors, NaN for a judge without scores (with a warning).
+    bias_cov
+        Covariance of the biases at typical variances (judges, judges), for what they put on a
+        mean of estimates; NaN as above.
     noise_sd, noise_se
         Standard deviation of every judge's random error (judges,): the geometric mean of its
         posterior, and that times the posterior sd of its logarithm, so that the interval is
@@ -72,6 +77,7 @@ class GaussianPanel:
     estimate: FloatArray
     bias: FloatArray
     bias_se: FloatArray
+    bias_cov: FloatArray
     noise_sd: FloatArray
     noise_se: FloatArray
     counted: NDArray[np.bool_]
@@ -121,10 +127,7 @@ def fit_panel(  # noqa: PLR0913  # the three arrays are one table
     left = np.flatnonzero(found.counted).tolist()
     rows: Rows = (item, judge, score)
     if len(left) < anchor.size:
-        if len(left) < 2:
-            raise ValueError(f"judge: {'; '.join(warnings)}; {UNIDENTIFIED}")
-        if len(left) == 2 and not anchor.any():
-            warnings.append(on_two(left, names))
+        warnings += _refuse_few(left, anchor, warnings, names)
         rows = _without(rows, found, shift, n_items)
         sums = panel_sums(*rows, n_items, anchor=anchor[left])
         pairs = pair_moments(sums)
@@ -132,6 +135,8 @@ def fit_panel(  # noqa: PLR0913  # the three arrays are one table
     def left_names(codes: Sequence[int]) -> str:
         return names([left[code] for code in codes])
 
+    # Again, for a judge that is left out may have been the only link.
+    _refuse_groups(components(pairs.n > 0, anchor[left]), left_names)
     warnings += on_related(related(pairs), left_names)
     fit, silent = _fit(sums, anchor[left], step)
     alike = _alike(fit, pairs, sums)
@@ -155,6 +160,15 @@ def _refuse_groups(groups: list[list[int]], names: Names) -> None:
             f"judge: the panel falls into {len(groups)} groups that share no item ({parts}), so "
             "their biases cannot be compared; let one judge score items of each"
         )
+
+
+def _refuse_few(
+    left: list[int], anchor: NDArray[np.bool_], warnings: list[str], names: Names
+) -> list[str]:
+    """Refuse a panel of which one judge remains, and warn of one of which two do."""
+    if len(left) < 2:
+        raise ValueError(f"judge: {'; '.join(warnings)}; {UNIDENTIFIED}")
+    return [on_two(left, names)] if len(left) == 2 and not anchor.any() else []
 
 
 def _without(rows: Rows, found: Screen, shift: FloatArray, n_items: int) -> Rows:
@@ -217,6 +231,7 @@ def _fit(
     mean, sd = item_posterior(sums, plan, mixture)
     mu, mu_se = _linear(mixture, plan.mu[None])
     bias, bias_se = _linear(mixture, plan.columns - plan.mu)
+    bias_cov = _bias_cov(sums, plan, mixture)
     noise, noise_share = _logarithmic(mixture, mixture.points.weight**-0.5)
     tau, tau_share = _logarithmic(mixture, mixture.points.prior[:, None] ** -0.5)
     scale, total = sums.scale, float(sums.n.sum())
@@ -232,6 +247,7 @@ def _fit(
         estimate=origin + scale * _unshrunk(sums, noise**-2.0, float(mu[0]), mu + bias),
         bias=np.where(anchor, 0.0, sums.center - origin + scale * bias),
         bias_se=scale * bias_se,
+        bias_cov=scale**2 * bias_cov,
         noise_sd=scale * noise,
         noise_se=scale * noise * noise_share,
         counted=np.ones(anchor.size, dtype=bool),
@@ -265,7 +281,17 @@ def _linear(mixture: Mixture, rows: FloatArray) -> tuple[FloatArray, FloatArray]
     values = mixture.points.location @ rows.T
     mean = mixture.share @ values
     between = mixture.share @ (values - mean) ** 2
-    return mean, np.sqrt(between + np.einsum("jl,lm,jm->j", rows, mixture.location_cov, rows))
+    cov = np.tensordot(mixture.share, mixture.location_cov, axes=1)
+    return mean, np.sqrt(between + np.einsum("jl,lm,jm->j", rows, cov, rows))
+
+
+def _bias_cov(sums: PanelSums, plan: Design, mixture: Mixture) -> FloatArray:
+    """Covariance of the biases, given typical variances, and with those (judges, judges)."""
+    rows = plan.columns - plan.mu
+    values = mixture.points.location @ rows.T
+    values -= mixture.share @ values
+    cov = locate(sums, plan, typical(mixture))[1][0]
+    return np.asarray(rows @ cov @ rows.T + values.T @ (mixture.share[:, None] * values))
 
 
 def _logarithmic(mixture: Mixture, values: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -284,14 +310,23 @@ def _spread(fit: GaussianPanel, found: Screen, shift: FloatArray, rows: Rows) ->
     place = (np.cumsum(found.counted) - 1)[found.kept]
     bias, bias_se = fit.bias[place] + np.where(found.copied, shift, 0.0), fit.bias_se[place]
     noise, noise_se = fit.noise_sd[place], fit.noise_se[place]
+    weight = np.bincount(judge, minlength=place.size)[found.counted] / fit.noise_sd**2
+    common = float(np.sqrt(weight @ fit.bias_cov @ weight)) / float(weight.sum())
     for flat in np.flatnonzero(found.flat):
         mine = judge == flat
         error = score[mine] - fit.mean[item[mine]]
         n = error.size
-        bias[flat] = error.mean()
-        noise[flat] = np.sqrt(np.mean((error - bias[flat]) ** 2 + fit.sd[item[mine]] ** 2))
-        bias_se[flat] = np.hypot(noise[flat] / np.sqrt(n), fit.bias_se.max())
+        # A posterior mean is shrunk: what it lacks on these items is no bias of the judge.
+        bias[flat] = np.nanmean(score[mine] - fit.estimate[item[mine]])
+        noise[flat] = np.sqrt(np.mean((error - error.mean()) ** 2 + fit.sd[item[mine]] ** 2))
+        bias_se[flat] = np.hypot(noise[flat] / np.sqrt(n), common)
         noise_se[flat] = noise[flat] / np.sqrt(2 * n)
     return replace(
-        fit, bias=bias, bias_se=bias_se, noise_sd=noise, noise_se=noise_se, counted=found.counted
+        fit,
+        bias=bias,
+        bias_se=bias_se,
+        bias_cov=fit.bias_cov[np.ix_(place, place)],
+        noise_sd=noise,
+        noise_se=noise_se,
+        counted=found.counted,
     )

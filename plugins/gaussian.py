@@ -23,6 +23,7 @@ from panopt.findings import Finding, Findings, finite
 from panopt.records.consensus import OUTCOMES, Consensus, JudgeQuality
 from panopt.spec import hookimpl
 from panopt.stats.gaussian_panel import GaussianPanel, fit_panel
+from panopt.stats.gaussian_within import bias_error
 from panopt.stats.long_format import Codes, anchor_mask, code_count, long_format
 from panopt.stats.panel import tally_votes
 from panopt.stats.votes import ABSTAINED, FAILED, NEVER
@@ -163,6 +164,7 @@ _ASSUMPTIONS = (
 )
 _LABELS = 20  # labelled responses from which humans anchor a panel that can do without
 _OWN = 10  # labels from which a human has a noise of its own
+_FEW = 5  # scores below which a judge's bias is as good as unknown
 _ANCHORS = {True: "humans", False: "panel mean"}
 
 
@@ -172,6 +174,8 @@ class _Fits:
 
     blind: GaussianPanel | None
     full: GaussianPanel
+    shared_sd: FloatArray
+    """Standard error that biases put on the mean estimate of a response's system."""
     anchored: bool
     warnings: tuple[str, ...]
 
@@ -223,6 +227,7 @@ def panopt_aggregate(matrix: Matrix, method: str, why: str, ask: Ask) -> Consens
         anchor=_ANCHORS[fits.anchored],
         assumptions=_ASSUMPTIONS,
         warnings=fits.warnings,
+        shared_sd=fits.shared_sd,
     )
 
 
@@ -283,7 +288,7 @@ def _fit(matrix: Matrix) -> _Fits:
     labelled = np.intersect1d(matrix.human_votes.response[given], rows[0]).size
     if labelled >= _LABELS or (labelled and blind is None):
         try:
-            full = _anchored(matrix, rows, given)
+            full, shared = _anchored(matrix, rows, given)
         except ValueError as error:
             trouble = f"{trouble}; with human labels: {error}"
             warnings.append(f"human labels do not anchor the panel: {error}")
@@ -294,7 +299,7 @@ def _fit(matrix: Matrix) -> _Fits:
                     "without human labels the panel is not identified: verdicts are those of the "
                     f"mean, confidence is the vote share ({trouble})"
                 )
-            return _Fits(blind, full, anchored=True, warnings=tuple(warnings))
+            return _Fits(blind, full, shared, anchored=True, warnings=tuple(warnings))
     elif labelled:
         warnings.append(
             f"{labelled} labelled responses do not anchor the panel ({_LABELS} would): bias is "
@@ -303,10 +308,19 @@ def _fit(matrix: Matrix) -> _Fits:
     if blind is None:
         raise ValueError(trouble)
     warnings += blind.warnings
-    return _Fits(blind, blind, anchored=False, warnings=tuple(warnings))
+    shared = _shared_sd(blind, rows, matrix)
+    return _Fits(blind, blind, shared, anchored=False, warnings=tuple(warnings))
 
 
-def _anchored(matrix: Matrix, rows: _Rows, given: NDArray[np.bool_]) -> GaussianPanel:
+def _shared_sd(fit: GaussianPanel, rows: _Rows, matrix: Matrix) -> FloatArray:
+    """Give the standard error that biases put on each system's mean estimate (responses,)."""
+    weight = np.where(fit.counted, fit.noise_sd, np.inf) ** -2.0
+    return bias_error(*rows[:2], weight, fit.bias_cov, matrix.systems)
+
+
+def _anchored(
+    matrix: Matrix, rows: _Rows, given: NDArray[np.bool_]
+) -> tuple[GaussianPanel, FloatArray]:
     """Fit humans as judges without bias; those with few labels are one judge together."""
     humans = matrix.human_votes
     person, names = humans.judge[given], (*matrix.humans, "humans with few labels")
@@ -314,15 +328,19 @@ def _anchored(matrix: Matrix, rows: _Rows, given: NDArray[np.bool_]) -> Gaussian
     present, code = np.unique(np.where(few[person], len(few), person), return_inverse=True)
     response, judge, score = rows
     anchor = matrix.n_judges + np.arange(present.size)
-    return hierarchical_gaussian(
+    together = (
         np.concatenate((response, humans.response[given])),
         np.concatenate((judge, anchor[code])),
         np.concatenate((score, humans.score[given])),
+    )
+    fit = hierarchical_gaussian(
+        *together,
         anchor=anchor.tolist(),
         n_items=matrix.n_responses,
         n_judges=matrix.n_judges + present.size,
         names=(*matrix.judges, *(names[k] for k in present)),
     )
+    return fit, _shared_sd(fit, together, matrix)
 
 
 def _outcomes(status: NDArray[np.int8], n_votes: NDArray[np.int64], least: int) -> NDArray[np.int8]:
@@ -354,14 +372,20 @@ def _qualities(matrix: Matrix, fit: GaussianPanel) -> tuple[JudgeQuality, ...]:
         JudgeQuality(
             name,
             int(counts[k]),
-            bias=finite(fit.bias[k]),
-            bias_se=finite(fit.bias_se[k]),
+            bias=finite(fit.bias[k]) if counts[k] >= _FEW else None,
+            bias_se=finite(fit.bias_se[k]) if counts[k] >= _FEW else None,
             noise_sd=finite(fit.noise_sd[k]),
             noise_se=finite(fit.noise_se[k]),
-            reason=None if counts[k] else "the judge gave no score",
+            reason=_too_few(int(counts[k])),
         )
         for k, name in enumerate(matrix.judges)
     )
+
+
+def _too_few(n: int) -> str | None:
+    if n == 0:
+        return "the judge gave no score"
+    return f"{n} of {_FEW} scores needed to tell bias from noise" if n < _FEW else None
 
 
 def _judge_findings(

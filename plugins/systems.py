@@ -23,14 +23,13 @@ __all__ = ["SystemMean", "system_mean"]
 @hookimpl
 def panopt_analyze(matrix: Matrix, consensus: Consensus, ask: Ask) -> Findings | None:
     """Find the mean score and the pass rate of every system."""
-    shared = _shared_error(consensus)
     rows: list[Finding] = []
     for code in np.unique(matrix.systems).tolist():
         if matrix.scale.kind == "nominal":
             rows.append(_no_mean(matrix, code))
         else:
             rows += (
-                _mean(matrix, consensus, ask, code, shared),
+                _mean(matrix, consensus, ask, code),
                 _pass_rate(matrix, consensus, ask, code),
             )
     return Findings(tuple(rows))
@@ -40,26 +39,15 @@ def _name(matrix: Matrix, code: int) -> str:
     return matrix.names["system"][code] if code >= 0 else ""
 
 
-def _shared_error(consensus: Consensus) -> float:
-    """Bound the standard error that judge bias, measured against humans, puts on every score.
-
-    The biases share the labels they were measured on, so their errors are taken to be fully
-    correlated: the mean of their standard errors, not its square root of squares.
-    """
-    if consensus.anchor != "humans":
-        return 0.0
-    errors = [judge.bias_se for judge in consensus.judges if judge.bias_se is not None]
-    return float(np.mean(errors)) if errors else 0.0
-
-
-def _mean(matrix: Matrix, consensus: Consensus, ask: Ask, code: int, shared: float) -> Finding:
+def _mean(matrix: Matrix, consensus: Consensus, ask: Ask, code: int) -> Finding:
     of = matrix.systems == code
     kept = of & ~np.isnan(consensus.estimate)
+    shared = consensus.shared_sd
     result = system_mean(
         consensus.estimate[kept],
         clusters=matrix.clusters[kept],
         alpha=1.0 - ask.level,
-        shared_sd=shared,
+        shared_sd=float(shared[kept].mean()) if shared is not None and kept.any() else 0.0,
     )
     left_out = int(np.count_nonzero(of & ~kept))
     passed = consensus.verdict[of & (consensus.verdict >= 0)]

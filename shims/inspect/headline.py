@@ -77,8 +77,7 @@ def system_numbers(annotation: Annotation) -> dict[str, MeanInterval]:
         return {}
     responses = annotation.responses
     alpha = 1.0 - annotation.ask.level
-    errors = [judge.bias_se for judge in consensus.judges if judge.bias_se is not None]
-    anchored = consensus.anchor == "humans" and errors
+    shared = consensus.shared_sd
     estimated = responses[~np.isnan(consensus.estimate[responses])]
     decided = responses[consensus.verdict[responses] >= 0]
     return {
@@ -86,7 +85,9 @@ def system_numbers(annotation: Annotation) -> dict[str, MeanInterval]:
             consensus.estimate[estimated],
             clusters=part.matrix.clusters[estimated],
             alpha=alpha,
-            shared_sd=float(np.mean(errors)) if anchored else 0.0,
+            shared_sd=float(shared[estimated].mean())
+            if shared is not None and estimated.size
+            else 0.0,
         ),
         "pass_rate": mean_interval(
             consensus.verdict[decided], clusters=part.matrix.clusters[decided], alpha=alpha

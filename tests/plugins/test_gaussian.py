@@ -30,6 +30,7 @@ from panopt.plugins import gaussian
 from panopt.plugins.gaussian import GaussianPanel, hierarchical_gaussian
 from panopt.records.ask import Ask
 from panopt.records.consensus import OUTCOMES, Consensus
+from panopt.stats.mean import mean_interval
 
 from .conftest import Judge
 
@@ -845,6 +846,65 @@ def test_findings_give_the_reason_where_there_is_no_number(judged: Judge) -> Non
         assert row.n == 60
         assert row.reason is not None
         assert "unidentified" in row.reason
+
+
+def test_few_scores_are_no_bias_and_no_news_of_the_mean(judged: Judge) -> None:
+    data = simulate(11, 200, [0.1, 0.1, 0.1], tau=0.12)
+    votes = np.column_stack((votes_of(data, 200), np.full(200, np.nan)))
+    votes[:1, 3] = data.truth[:1]
+    consensus, case = aggregated(judged, votes)
+    plain, _ = aggregated(judged, votes[:, :3])
+    assert consensus.shared_sd is not None
+    assert plain.shared_sd is not None
+    assert consensus.shared_sd == pytest.approx(plain.shared_sd, rel=0.3)
+    assert consensus.judges[3].bias is None
+    found = gaussian.panopt_analyze(case.matrix, consensus, Ask())  # type: ignore[attr-defined]
+    assert found is not None
+    row = found.named("bias", subject="llm3")[0]
+    assert row.value is None
+    assert row.reason == "1 of 5 scores needed to tell bias from noise"
+
+
+def test_shared_error_is_that_of_biases_by_their_share_in_a_system(judged: Judge) -> None:
+    # Judge 0 scored system a alone, judge 1 system b; each label tells of one of them.
+    rng = np.random.default_rng(0)
+    truth = 0.5 + 0.1 * rng.normal(size=200)
+    votes = truth[:, None] + 0.1 * rng.normal(size=(200, 2))
+    votes[100:, 0] = votes[:100, 1] = np.nan
+    human = np.where(rng.random(200) < 0.4, truth + 0.03 * rng.normal(size=200), np.nan)
+    names = [f"i{k:03d}" for k in (*range(100), *range(100))]
+    consensus, case = aggregated(
+        judged, votes, human=human, system=["a"] * 100 + ["b"] * 100, item=names
+    )
+    assert consensus.shared_sd is not None
+    for code in (0, 1):
+        mine = case.matrix.systems == code  # type: ignore[attr-defined]
+        shared = consensus.shared_sd[mine]
+        se = consensus.judges[code].bias_se
+        assert se is not None
+        assert shared.min() == shared.max()
+        # Labelled responses rest mostly on their label, which has no bias.
+        assert 0.5 * se < shared[0] < 0.8 * se
+
+
+@pytest.mark.parametrize("few", [0, 6])
+def test_system_means_hold_the_error_of_the_reference(judged: Judge, few: int) -> None:
+    hits, draws = 0, 40
+    for seed in range(draws):
+        rng = np.random.default_rng(seed)
+        truth = 0.6 + 0.1 * rng.normal(size=300)
+        votes = truth[:, None] + [0.05, 0.0, -0.05] + 0.1 * rng.normal(size=(300, 3))
+        if few:
+            rare = np.full(300, np.nan)
+            rare[:few] = truth[:few] + 0.15 * rng.normal(size=few)
+            votes = np.column_stack((votes, rare))
+        consensus, _ = aggregated(judged, np.clip(votes, 0, 1))
+        assert consensus.shared_sd is not None
+        result = mean_interval(consensus.estimate, shared_sd=float(consensus.shared_sd[0]))
+        assert result.low is not None
+        assert result.high is not None
+        hits += result.low <= 0.6 <= result.high
+    assert hits / draws >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / draws)
 
 
 def test_core_takes_it_for_three_judges_on_a_continuous_scale(judged: Judge) -> None:

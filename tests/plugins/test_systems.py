@@ -9,7 +9,6 @@ import pytest
 
 from panopt.plugins.systems import panopt_analyze, system_mean
 from panopt.records.ask import Ask
-from panopt.records.consensus import JudgeQuality
 from panopt.records.scale import Scale
 from panopt.stats.mean import mean_interval
 
@@ -72,18 +71,22 @@ def test_hook_leaves_responses_without_a_value_out_and_says_so(judged: Judge) ->
     assert row.warnings == ("2 responses without a panel value are left out",)
 
 
-def test_hook_adds_the_error_of_bias_against_humans_to_every_mean(judged: Judge) -> None:
-    case = judged(np.random.default_rng(0).random((500, 2)), scale="continuous")
-    judges = tuple(JudgeQuality(name, 500, 0.0, 0.04) for name in ("llm0", "llm1"))
-    anchored = replace(case.consensus, judges=judges, anchor="humans")
-    alone = panopt_analyze(case.matrix, replace(anchored, anchor="panel mean"), Ask())
-    shared = panopt_analyze(case.matrix, anchored, Ask())
+def test_hook_adds_the_error_that_all_scores_of_a_system_share(judged: Judge) -> None:
+    system = ["a"] * 200 + ["b"] * 300
+    item = [f"i{i:03d}" for i in range(500)]
+    case = judged(
+        np.random.default_rng(0).random((500, 2)), system=system, item=item, scale="continuous"
+    )
+    error = np.where(case.matrix.systems == 0, 0.04, 0.01)
+    alone = panopt_analyze(case.matrix, case.consensus, Ask())
+    shared = panopt_analyze(case.matrix, replace(case.consensus, shared_sd=error), Ask())
     assert alone is not None
     assert shared is not None
-    plain, wide = alone.named("mean")[0], shared.named("mean")[0]
-    assert isinstance(plain.details["se"], float)
-    assert wide.details["se"] == pytest.approx(np.hypot(plain.details["se"], 0.04))
-    assert "standard error 0.04" in wide.assumptions[1]
+    for name, sd in (("a", 0.04), ("b", 0.01)):
+        plain, wide = (found.named("mean", subject=name)[0] for found in (alone, shared))
+        assert isinstance(plain.details["se"], float)
+        assert wide.details["se"] == pytest.approx(np.hypot(plain.details["se"], sd))
+        assert f"standard error {sd}" in wide.assumptions[1]
 
 
 def test_hook_without_values_gives_reasons(judged: Judge) -> None:

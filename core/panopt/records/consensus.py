@@ -81,6 +81,9 @@ class Consensus:
         What judge bias is measured against: ``humans`` or ``panel mean``.
     assumptions, warnings
         What must hold; what may spoil it here.
+    shared_sd
+        Standard error of the error that the estimates of all responses of a response's system
+        share, because judge biases are estimates; None where the method has none.
     """
 
     criterion: str
@@ -103,6 +106,7 @@ class Consensus:
     anchor: str = "panel mean"
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    shared_sd: Floats | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays of different lengths, unknown outcomes and confidence off [0, 1]."""

@@ -9,11 +9,13 @@ the items is then that of the scores less bias.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from panopt.stats.gaussian_likelihood import Design, Points, own_means, within_items
-from panopt.stats.gaussian_sums import PanelSums
+from panopt.stats.gaussian_sums import Codes, PanelSums
 from panopt.stats.tables import FloatArray, back, times
 
 
@@ -62,3 +64,43 @@ def _between(level: FloatArray, size: FloatArray, variance: FloatArray) -> Float
     middle = np.sum(share * level, axis=1, keepdims=True)
     chance = np.sum(share * (1 - share) * variance / np.maximum(size, 1.0), axis=1)
     return np.asarray(np.maximum(np.sum(share * (level - middle) ** 2, axis=1) - chance, 0.0))
+
+
+def bias_error(
+    item: Codes,
+    judge: Codes,
+    weight: FloatArray,
+    bias_cov: FloatArray,
+    group: NDArray[np.integer[Any]],
+) -> FloatArray:
+    """Give the standard error that biases put on the mean estimate of each item's group.
+
+    An item's estimate holds the error of judge j's bias with j's share of the item's precision,
+    so a group's mean holds it with j's mean share.
+
+    Parameters
+    ----------
+    item, judge
+        Codes of every score (scores,).
+    weight
+        Precision of a score of each judge, 0 where it does not count (judges,).
+    bias_cov
+        Covariance of the biases (judges, judges); NaN only where `weight` is 0.
+    group
+        Key of every item's group (items,).
+
+    Returns
+    -------
+    numpy.ndarray
+        One number an item, the same throughout a group; 0 without scores (items,).
+    """
+    each, n_judges = weight[judge], weight.size
+    total = np.bincount(item, weights=each, minlength=group.size)[item]
+    share = np.divide(each, total, out=np.zeros(each.size), where=total > 0)
+    keys, code = np.unique(group, return_inverse=True)
+    size = keys.size * n_judges
+    cells = np.bincount(code[item] * n_judges + judge, weights=share, minlength=size)
+    held = cells.astype(np.float64).reshape(keys.size, n_judges)
+    held = held / np.maximum(held.sum(axis=1, keepdims=True), 1e-300)
+    variance = np.sum((held @ np.nan_to_num(bias_cov)) * held, axis=1)
+    return np.asarray(np.sqrt(np.maximum(variance, 0.0))[code])

@@ -75,16 +75,49 @@ def test_clustered_interval_covers_where_the_plain_one_does_not(items: int, epoc
     assert naive / draws < 0.92
 
 
+@pytest.mark.parametrize(
+    ("clusters", "alike", "least"), [(20, 0.6, 0.90), (20, 0.3, 0.93), (50, 0.6, 0.91)]
+)
+def test_interval_of_unequal_clusters_covers(clusters: int, alike: float, least: float) -> None:
+    # Three clusters of one score to one of ten; pass rates are Beta with mean .8. With the factor
+    # G / (G - 1) and G - 1 degrees of freedom .86, .91 and .91 in 2000 draws.
+    draws, hits = 1000, 0
+    first, second = 0.8 * (1 - alike) / alike, 0.2 * (1 - alike) / alike
+    rng = np.random.default_rng(0)
+    for _ in range(draws):
+        size = rng.choice([1, 1, 1, 10], clusters)
+        key = np.repeat(np.arange(clusters), size)
+        x = (rng.random(key.size) < rng.beta(first, second, clusters)[key]).astype(np.float64)
+        result = mean_interval(x, clusters=key)
+        assert result.low is not None
+        assert result.high is not None
+        hits += result.low <= 0.8 <= result.high
+    assert hits / draws >= least - 3 * np.sqrt(0.95 * 0.05 / draws)
+
+
 def test_standard_error_is_statsmodels_cluster_robust_one() -> None:
     rng = np.random.default_rng(0)
-    key = rng.integers(0, 25, 120)
-    x = rng.normal(size=25)[key] + rng.normal(size=120)
+    key = np.repeat(np.arange(25), 5)
+    x = rng.normal(size=25)[key] + rng.normal(size=125)
     result = mean_interval(x, clusters=key)
     # Its small-sample factor is G/(G-1) (n-1)/(n-k), and k = 1 here.
-    fit = sm.OLS(x, np.ones(120)).fit(cov_type="cluster", cov_kwds={"groups": key}, use_t=True)
+    fit = sm.OLS(x, np.ones(125)).fit(cov_type="cluster", cov_kwds={"groups": key}, use_t=True)
     assert result.se == pytest.approx(float(fit.bse[0]))
     assert result.method == "t, 24 df"
     assert (result.low, result.high) == pytest.approx(tuple(fit.conf_int()[0]))
+
+
+def test_standard_error_is_the_jackknife_over_clusters() -> None:
+    rng = np.random.default_rng(0)
+    key = rng.integers(0, 12, 60)
+    x = rng.normal(size=12)[key] + rng.normal(size=60)
+    # Leaving a cluster out moves the mean by r / (n - m); CR3 centres these on the full mean.
+    left = np.array([x[key != k].mean() for k in range(12)])
+    se = np.sqrt(11 / 12 * np.sum((left - x.mean()) ** 2))
+    result = mean_interval(x, clusters=key)
+    assert result.se == pytest.approx(se)
+    units = 60**2 / np.sum(np.bincount(key) ** 2)
+    assert result.method == f"t, {units - 1:.4g} df"
 
 
 def test_every_score_its_own_cluster_is_the_textbook_standard_error() -> None:

@@ -16,7 +16,7 @@ def wilson_interval(
     value: float,
     se: float,
     *,
-    n_units: int,
+    n_units: float,
     alpha: float,
     bounds: tuple[float, float] = (0.0, 1.0),
 ) -> tuple[float, float]:
@@ -33,7 +33,7 @@ def wilson_interval(
     se
         Its standard error.
     n_units
-        Independent units behind it, at least 2.
+        Independent units behind it, at least 2; an effective number where they differ in size.
     alpha
         Total probability left outside.
     bounds

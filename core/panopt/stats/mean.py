@@ -1,9 +1,13 @@
 """Mean of scores with an interval that holds at small n, for skewed scores and in clusters.
 
-Standard error: cluster-robust (Liang & Zeger 1986) with the factor G / (G - 1). Interval, for
-scores in [0, 1]: Wilson's score interval at the effective sample size ``m (1 - m) / se^2``, with
-Student's t at G - 1 degrees of freedom for the normal quantile (Korn & Graubard 1998 for shares
-in clustered samples). Unlike ``m -+ t se`` it stays within [0, 1], is skewed as the scores are, and
+Standard error: cluster-robust (Liang & Zeger 1986), each cluster's residual divided by one minus
+its share of the scores (the jackknife, CR3 of Bell & McCaffrey 2002; with clusters of one size the
+usual factor G / (G - 1)), as a large cluster pulls the mean towards itself. Interval, for scores in
+[0, 1]: Wilson's score interval at the effective sample size ``m (1 - m) / se^2``, with Student's t
+at one less than the effective number of clusters ``n^2 / sum m_g^2`` (Kish 1965) for the normal
+quantile (Korn & Graubard 1998 for shares in clustered samples).
+
+Unlike ``m -+ t se`` it stays within [0, 1], is skewed as the scores are, and
 does not shrink to a point where all scores happen to be equal; in simulation it covers more at
 20 items and is as narrow at 1000. Scores off [0, 1] get ``m -+ t se``.
 """
@@ -123,8 +127,12 @@ def mean_interval(
     if mean is None or reason:
         return MeanInterval(mean, None, None, None, n, groups, alpha, "none", assumptions, reason)
     residual = np.bincount(codes, weights=x - mean, minlength=groups)
-    own = 0.0 if constant else float(np.sqrt(groups / (groups - 1.0) * np.sum(residual**2))) / n
-    low, high, method = _interval(x, own, shared_sd, groups=groups, alpha=alpha)
+    size = np.bincount(codes, minlength=groups).astype(np.float64)
+    pulled = residual / (1.0 - size / n)
+    own = 0.0 if constant else float(np.sqrt((groups - 1.0) / groups * np.sum(pulled**2))) / n
+    # The largest clusters count for most of the mean; below one degree of freedom t is beyond use.
+    units = max(2.0, n**2 / float(np.sum(size**2)))
+    low, high, method = _interval(x, own, shared_sd, units=units, alpha=alpha)
     se = float(np.hypot(own, shared_sd))
     return MeanInterval(mean, low, high, se, n, groups, alpha, method, assumptions, None)
 
@@ -154,7 +162,7 @@ def _assumptions(n: int, groups: int, shared_sd: float) -> tuple[str, ...]:
 
 
 def _interval(
-    x: Floats, own: float, shared: float, *, groups: int, alpha: float
+    x: Floats, own: float, shared: float, *, units: float, alpha: float
 ) -> tuple[float, float, str]:
     from scipy.special import stdtrit  # noqa: PLC0415 - scipy is imported late
 
@@ -162,17 +170,17 @@ def _interval(
 
     n, mean = len(x), float(x.mean())
     if x.min() < 0.0 or x.max() > 1.0:
-        half = float(stdtrit(groups - 1.0, 1.0 - alpha / 2.0)) * float(np.hypot(own, shared))
-        return mean - half, mean + half, f"t, {groups - 1} df"
+        half = float(stdtrit(units - 1.0, 1.0 - alpha / 2.0)) * float(np.hypot(own, shared))
+        return mean - half, mean + half, f"t, {units - 1:.4g} df"
     binary = bool(np.isin(x, (0.0, 1.0)).all())
-    if binary and groups == n and not shared:
+    if binary and units == n and not shared:
         low, high = wilson(x.sum(), n, level=1.0 - alpha)
         return float(low), float(high), "Wilson"
     widest = mean * (1.0 - mean)
     if own == 0.0:  # equal scores tell nothing of their spread: take the largest there can be
-        own = float(np.sqrt(widest / groups))
+        own = float(np.sqrt(widest / units))
     elif binary:  # a chance negative correlation within clusters is no gain
         own = max(own, float(np.sqrt(widest / n)))
     se = float(np.hypot(own, shared))
-    ends = wilson_interval(mean, se, n_units=groups, alpha=alpha)
-    return *ends, f"Wilson at the effective sample size, {groups - 1} df"
+    ends = wilson_interval(mean, se, n_units=units, alpha=alpha)
+    return *ends, f"Wilson at the effective sample size, {units - 1:.4g} df"

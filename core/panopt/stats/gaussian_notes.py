@@ -48,15 +48,30 @@ def on_screen(found: Screen, names: Names) -> list[str]:
     return warnings
 
 
-def on_related(pairs: Sequence[tuple[int, int, float]], names: Names) -> list[str]:
-    """Say whose errors are not independent."""
+def on_related(
+    pairs: Sequence[tuple[int, int, float]], anchor: NDArray[np.bool_], names: Names
+) -> list[str]:
+    """Say whose errors are not independent.
+
+    An anchor that seems to share errors with a judge rather shows that the other judges err
+    together, away from both: against the anchor errors have no other meaning.
+    """
+    own = [pair for pair in pairs if not anchor[list(pair[:2])].any()]
     warnings = [
         f"the errors of {names([j, k])} correlate ({share:.2f}): intervals take them for "
         "independent and are too narrow"
-        for j, k, share in pairs[:_PAIRS]
+        for j, k, share in own[:_PAIRS]
     ]
-    if len(pairs) > _PAIRS:
-        warnings.append(f"{len(pairs) - _PAIRS} more pairs of judges have related errors")
+    if len(own) > _PAIRS:
+        warnings.append(f"{len(own) - _PAIRS} more pairs of judges have related errors")
+    sided = sorted({judge for pair in pairs for judge in pair[:2] if anchor[list(pair[:2])].any()})
+    close = [judge for judge in sided if not anchor[judge]]
+    others = [k for k in range(anchor.size) if not anchor[k] and k not in close]
+    if close and len(others) > 1:
+        warnings.append(
+            f"{names(others)} seem to share errors that {names(close)} and the anchor do not: "
+            "intervals take all errors for independent and are too narrow"
+        )
     return warnings
 
 
@@ -85,9 +100,13 @@ def on_few(few: NDArray[np.bool_], names: Names) -> str:
     )
 
 
-def on_silent(silent: NDArray[np.bool_], names: Names) -> str:
-    """Say whose noise is too small to be measured."""
-    return (
-        f"the noise of {names(np.flatnonzero(silent).tolist())} cannot be told from none: the "
-        "panel follows these judges, which is right only if their errors are independent"
+def on_silent(silent: NDArray[np.bool_], anchor: NDArray[np.bool_], names: Names) -> list[str]:
+    """Say whose noise is too small to be measured; an anchor without noise is no surprise."""
+    judges = np.flatnonzero(silent & ~anchor).tolist()
+    if not judges:
+        return []
+    told = (
+        f"the noise of {names(judges)} cannot be told from none: the panel follows these judges, "
+        "which is right only if their errors are independent"
     )
+    return [told]

@@ -137,15 +137,14 @@ def fit_panel(  # noqa: PLR0913  # the three arrays are one table
 
     # Again, for a judge that is left out may have been the only link.
     _refuse_groups(components(pairs.n > 0, anchor[left]), left_names)
-    warnings += on_related(related(pairs), left_names)
+    warnings += on_related(related(pairs), anchor[left], left_names)
     fit, silent = _fit(sums, anchor[left], step)
     alike = _alike(fit, pairs, sums)
     if alike.any():
         warnings.append(on_repeats(alike, left_names))
         sums = panel_sums(*_averaged(rows, alike, n_items), n_items, anchor=anchor[left])
         fit, silent = _fit(sums, anchor[left], step)
-    if silent.any():
-        warnings.append(on_silent(silent, left_names))
+    warnings += on_silent(silent, anchor[left], left_names)
     if len(left) < anchor.size:
         fit = _spread(fit, found, shift, (item, judge, score))
     if (n < _FEW).any():

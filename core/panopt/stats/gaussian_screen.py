@@ -16,10 +16,11 @@ from panopt.stats.gaussian_pairs import Pairs, components
 from panopt.stats.tables import FloatArray
 
 #: Two judges count as one when the sd of their difference is below this share of the scores'
-#: own sd, and their errors seem to correlate above COPY. Little evidence will do: two judges
-#: taken for one cost some width, one taken for two the coverage.
+#: own sd, and their errors correlate above COPY, at z > CLEAR. Two precise judges among noisy
+#: ones seem to share errors now and then; merged, the panel would have to follow the others.
 NEAR = 0.2
 COPY = 0.95
+CLEAR = 3.0
 _RELATED = 0.3  # correlation of errors from which that is said, at z > 4
 _FLAT = 0.5  # share of the others' covariance below which a judge's variance is off their scale
 _NARROW = 0.8  # share below which that is said
@@ -88,8 +89,8 @@ def _kept(
     own = pairs.var + pairs.var.T
     difference = own - 2 * pairs.cov
     equal = (difference <= 1e-12 * own) & (own > 0) & (pairs.n >= 5) & (not grid)
-    # One standard error will do among few judges, more where many pairs could do it by chance.
-    clear = np.sqrt(1 + 2 * np.log(max(apart.size, 4) / 4)) + (0.5 if grid else 0.0)
+    # More where many pairs could do it by chance.
+    clear = np.sqrt(CLEAR**2 + 2 * np.log(max(apart.size, 4) / 4)) + (0.5 if grid else 0.0)
     close = (shared > COPY) & (z > clear) & (difference < NEAR**2 * own / 2)
     close &= pairs.n >= (_SHARED if grid else _FEWEST)
     # Two judges whom nobody else follows are not copies: rather, the others are noise.

@@ -106,7 +106,7 @@ def test_T_1_guarantee_holds_in_many_draws(
     name: str, levels: int | None, certify: Callable[..., CertifiedThreshold]
 ) -> None:
     population, draws = Population(RISKS[name], levels), 2500
-    for n in (40, 200):
+    for n in (40, 200, 1000):
         assert failures(population, n, draws, certify) <= at_most(0.1, draws)
 
 
@@ -211,7 +211,8 @@ def test_result_counts_what_the_threshold_accepts(
     assert result.n == accepted.sum()
     assert result.errors == np.count_nonzero(accepted & ~a)
     assert result.coverage == accepted.mean()
-    assert result.bound == float(risk_upper(result.errors, result.n, 0.1))
+    assert result.level <= 0.1
+    assert result.bound == float(risk_upper(result.errors, result.n, result.level))
     if result.feasible:
         assert result.bound <= alpha * (1 + 1e-9)
         assert result.reason is None
@@ -291,6 +292,49 @@ def test_more_labels_of_a_good_judge_keep_more() -> None:
     assert np.mean(kept) > 0.95
 
 
+def test_T_1_a_tenth_of_good_judgments_is_found_and_kept_true() -> None:
+    # One in ten is good: less than the share the sequence once started from.
+    population = Population(lambda u: np.where(u < 0.1, 0.01, 0.4), None)
+    kept, failed, draws = [], 0, 60
+    for seed in range(draws):
+        rng = np.random.default_rng(seed)
+        c, a = population.draw(2000, rng)
+        pool = population.draw(1000, rng)[0]
+        for result in (certify_threshold(c, a), certify_threshold(c, a, pool=pool)):
+            kept.append(result.coverage)
+            assert result.level <= 0.1 * (1 + 1e-12)
+            failed += population.true_risk(result.threshold) > 0.1 + 2e-4
+    assert np.mean(kept) > 0.08
+    assert failed <= 2 * at_most(0.1, draws)
+
+
+def test_T_1_levels_that_enter_along_the_sequence_keep_delta_together() -> None:
+    # Risk just above alpha everywhere: each of the entries has its own chance to err.
+    population, draws, failed = Population(RISKS["just above alpha"], None), 400, 0
+    for seed in range(draws):
+        drawn = population.draw(1000, np.random.default_rng(seed))
+        failed += certify_threshold(*drawn).feasible
+    assert failed <= at_most(0.1, draws)
+    c = np.random.default_rng(0).random(1000)
+    steps = choose_steps(c, None, c, Goal(0.1, 0.1, "fixed_sequence"))
+    assert len(steps.entries) == 3
+    assert sum(part for _, part in steps.entries) == pytest.approx(1.0)
+    assert [index for index, _ in steps.entries] == sorted(index for index, _ in steps.entries)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([60, 99, 1000, 10**6]))
+def test_single_precision_accepts_what_was_tested(seed: int, values: int) -> None:
+    rng = np.random.default_rng(seed)
+    double = rng.integers(0, values, 1000) / values
+    single = double.astype(np.float32)
+    a = rng.random(1000) >= np.where(double >= 0.6, 0.02, 0.6)
+    for confidence in (double, single):
+        result = certify_threshold(confidence, a)
+        for compared in (double, single):
+            assert np.count_nonzero(compared >= result.threshold) == result.n
+
+
 def test_T_1_coarse_steps_keep_more_than_one_step_a_label() -> None:
     # The published sequence tests every confidence in turn; same data, same guarantee.
     population, ours, theirs = Population(lambda u: 0.2 * u, None), [], []
@@ -346,6 +390,9 @@ def test_no_labels_is_an_answer_not_an_error() -> None:
         ({"agrees": [1.0]}, "differ in shape"),
         ({"confidence": [np.nan, 1.0]}, "confidence must not be NaN"),
         ({"clusters": [1]}, "clusters must have the shape of confidence"),
+        ({"clusters": [None, "a"]}, "clusters must be keys of one kind"),
+        ({"alpha": "x"}, "alpha = 'x' must lie strictly between 0 and 1"),
+        ({"rng": 0}, "rng = 0 must be a numpy Generator"),
         ({"grid": []}, "grid must hold at least one threshold"),
         ({"pool": []}, "pool must hold at least one confidence"),
         ({"pool": [[0.1]]}, "pool must have one dimension, not 2"),

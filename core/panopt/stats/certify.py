@@ -11,6 +11,12 @@ El-Yaniv 2017). Errors among the labels accepted by a threshold that was chosen 
 binomial with the risk in the population, so the first threshold whose risk exceeds alpha passes
 with probability at most delta, whatever the risk looks like. What is left is to choose the
 sequence without the labels; the sources of steps below differ in how exactly they do.
+
+Where labels are many, delta enters in parts along the sequence (the fallback procedure: Wiens
+2003): a step is tested at the parts that entered since the last one that failed, so that a small
+share of good judgments is found at the top, and an unlucky step does not end everything. A false
+pass needs that the first bad step since some entry passes at what entered since the bad step
+before it failed; these parts are disjoint and sum to delta.
 """
 
 from __future__ import annotations
@@ -53,9 +59,9 @@ class CertifiedThreshold:
     n, errors
         Independent labels (clusters count once) at or above the threshold; disagreements among
         them.
-    bound
-        Exact upper bound on the risk at the threshold at the level of its test; 1 where nothing
-        is accepted.
+    bound, level
+        Exact upper bound on the risk at the threshold, at the level of its test; 1 where nothing
+        is accepted. The level is delta unless delta was shared among tests, and then less.
     coverage
         Share of all labelled judgments that the threshold accepts.
     feasible
@@ -76,6 +82,7 @@ class CertifiedThreshold:
     n: int
     errors: int
     bound: float
+    level: float
     coverage: float
     feasible: bool
     labels_needed: int
@@ -149,6 +156,9 @@ def certify_threshold(  # noqa: PLR0913 - one argument an option
     falls, and N the number of labels above it. The sequence errs only if the first step below v
     passes; given N, its errors are Bin(N, alpha) plus those below v, which are at least as many
     as Bin(m - N, alpha) gives where risk does not fall as confidence falls: so delta is kept.
+    Where delta enters in parts, that step is tested at most at those that entered by its own
+    number of labels, which N and the confidences below v give; if it fails, only the parts that
+    enter later are left, each tested below v in the same way: the sum is delta again.
     Without that monotonicity which step is the first below v tells a little about the errors:
     no bound is proved, and 1000 random risks around alpha, and ones climbed to from there to
     exploit it, failed with probability .104 at most at delta = .1 (1500 draws each, se .008).
@@ -167,14 +177,16 @@ def certify_threshold(  # noqa: PLR0913 - one argument an option
     """
     goal = Goal(alpha, delta, method)
     c, wrong = _checked(confidence, agrees, goal)
-    sure, missed, notes = _observations(c, wrong, clusters, rng)
+    sure, missed, notes = _observations(c, wrong, clusters, _generator(rng))
     steps = choose_steps(sure, grid, pool, goal)
     n, k = _tally(sure, missed, steps.thresholds)
-    level = delta / steps.tests if method == "bonferroni" else delta
+    whole = level = delta / steps.tests if method == "bonferroni" else delta
     if method == "fixed_sequence":
-        tested, chosen = _walk(n, k, steps.least, goal)
+        tested, levels, chosen = _walk(n, k, steps, goal)
+        level = float(levels[tested == chosen][0]) if chosen >= 0 else delta
     else:
         tested = np.flatnonzero(n >= steps.least)
+        levels = np.full(len(tested), level)
         passed = (
             certifies(k[tested], n[tested], alpha=alpha, delta=level)
             if method == "bonferroni"
@@ -189,9 +201,10 @@ def certify_threshold(  # noqa: PLR0913 - one argument an option
         n=accepted,
         errors=errors,
         bound=float(risk_upper(errors, accepted, level)),
+        level=level,
         coverage=float(np.mean(c >= threshold)) if feasible else 0.0,
         feasible=feasible,
-        labels_needed=zero_error_labels(alpha, level),
+        labels_needed=zero_error_labels(alpha, whole),
         n_labels=len(sure),
         n_tested=len(tested),
         alpha=alpha,
@@ -200,7 +213,7 @@ def certify_threshold(  # noqa: PLR0913 - one argument an option
         assumption="; ".join((*notes, steps.assumption)),
         reason=None
         if feasible
-        else _why(steps, (len(sure), n, k), tested, Goal(alpha, level, method)),
+        else _why(steps, (len(sure), n, k), (tested, levels), Goal(alpha, whole, method)),
     )
 
 
@@ -224,8 +237,12 @@ def least_abstention(risk: float, *, alpha: float) -> float:
 
 def _checked(confidence: ArrayLike, agrees: ArrayLike, goal: Goal) -> tuple[Floats, Flags]:
     for name, value in (("alpha", goal.alpha), ("delta", goal.delta)):
-        if not 0.0 < value < 1.0:
-            raise ValueError(f"{name} = {value} must lie strictly between 0 and 1")
+        try:
+            inside = 0.0 < value < 1.0
+        except TypeError:
+            inside = False
+        if not inside:
+            raise ValueError(f"{name} = {value!r} must lie strictly between 0 and 1")
     if goal.method not in get_args(CertificateMethod):
         methods = ", ".join(get_args(CertificateMethod))
         raise ValueError(f"method = {goal.method!r} must be one of {methods}")
@@ -242,7 +259,7 @@ def _checked(confidence: ArrayLike, agrees: ArrayLike, goal: Goal) -> tuple[Floa
 
 
 def _observations(
-    c: Floats, wrong: Flags, clusters: ArrayLike | None, rng: np.random.Generator | None
+    c: Floats, wrong: Flags, clusters: ArrayLike | None, rng: np.random.Generator
 ) -> tuple[Floats, Flags, tuple[str, ...]]:
     """Keep one judgment a cluster: a uniform draw, which neither labels nor order can steer."""
     if clusters is None:
@@ -250,11 +267,24 @@ def _observations(
     keys = as_keys("clusters", clusters)
     if keys.shape != c.shape:
         raise ValueError(f"clusters must have the shape of confidence, {c.shape}, not {keys.shape}")
-    codes = np.unique(keys, return_inverse=True)[1]
-    shuffled = (rng or np.random.default_rng(0)).permutation(len(codes))
+    try:
+        codes = np.unique(keys, return_inverse=True)[1]
+    except TypeError:
+        raise ValueError(
+            "clusters must be keys of one kind, integers or strings, without missing ones"
+        ) from None
+    shuffled = rng.permutation(len(codes))
     one = np.empty(int(codes.max(initial=-1)) + 1, dtype=np.int64)
     one[codes[shuffled]] = shuffled  # the last of each cluster stays
     return c[one], wrong[one], (_SAMPLE, _CLUSTERS)
+
+
+def _generator(rng: object) -> np.random.Generator:
+    if rng is None:
+        return np.random.default_rng(0)
+    if isinstance(rng, np.random.Generator):
+        return rng
+    raise ValueError(f"rng = {rng!r} must be a numpy Generator: numpy.random.default_rng(seed)")
 
 
 def _tally(c: Floats, wrong: Flags, thresholds: Floats) -> tuple[Counts, Counts]:
@@ -266,23 +296,46 @@ def _tally(c: Floats, wrong: Flags, thresholds: Floats) -> tuple[Counts, Counts]
     return n[::-1].astype(np.int64), k[::-1].astype(np.int64)
 
 
-def _walk(n: Counts, k: Counts, least: int, goal: Goal) -> tuple[Counts, int]:
-    """Test from the top until one fails; give what was tested and the last that passed."""
-    tested = np.flatnonzero(n >= least)
-    if not tested.size:
-        return tested, -1
+def _walk(n: Counts, k: Counts, steps: Steps, goal: Goal) -> tuple[Counts, Floats, int]:
+    """Test from the top, each step at what has entered since one failed.
+
+    Returns
+    -------
+    tuple
+        What was tested, at which levels, and the last that passed, -1 where none did.
+    """
+    held = np.flatnonzero(n >= steps.least)
+    enters = np.searchsorted(held, [index for index, _ in steps.entries])
+    ends = np.append(enters[1:], len(held))
+    tested, levels, level, chosen = [], [], 0.0, -1
+    for start, end, (_, part) in zip(enters, ends, steps.entries, strict=True):
+        level = min(level + part * goal.delta, goal.delta)
+        at = held[start:end]
+        passed = _passes(n[at], k[at], alpha=goal.alpha, delta=level)
+        tested.append(at[: passed + 1])
+        levels.append(np.full(len(tested[-1]), level))
+        if passed:
+            chosen = int(at[passed - 1])
+        if passed < len(at):
+            level = 0.0
+    return np.concatenate(tested), np.concatenate(levels), chosen
+
+
+def _passes(n: Counts, k: Counts, *, alpha: float, delta: float) -> int:
+    """Count the tests that pass before the first that fails."""
+    if not n.size:
+        return 0
     # With as many errors, more labels only help: the first step at each count of errors decides.
-    errors = k[tested]
-    fresh = np.flatnonzero(np.r_[True, errors[1:] != errors[:-1]])
-    at = tested[fresh]
-    failed = np.flatnonzero(~certifies(k[at], n[at], alpha=goal.alpha, delta=goal.delta))
-    stop = int(fresh[failed[0]]) if failed.size else len(tested)
-    return tested[: stop + 1], int(tested[stop - 1]) if stop else -1
+    fresh = np.flatnonzero(np.r_[True, k[1:] != k[:-1]])
+    failed = np.flatnonzero(~certifies(k[fresh], n[fresh], alpha=alpha, delta=delta))
+    return int(fresh[failed[0]]) if failed.size else len(n)
 
 
-def _why(steps: Steps, counts: tuple[int, Counts, Counts], tested: Counts, goal: Goal) -> str:
+def _why(
+    steps: Steps, counts: tuple[int, Counts, Counts], tests: tuple[Counts, Floats], goal: Goal
+) -> str:
     """Say why nothing passed: too few labels in all, in the steps, or too many errors."""
-    total, n, k = counts
+    (total, n, k), (tested, levels) = counts, tests
     need = zero_error_labels(goal.alpha, goal.delta)
     wanted = f"alpha = {goal.alpha:g} at delta = {goal.delta:g}"
     if total < need:
@@ -292,9 +345,12 @@ def _why(steps: Steps, counts: tuple[int, Counts, Counts], tested: Counts, goal:
             f"no step holds the {need} labels that {wanted} needs: the first, confidence >= "
             f"{steps.thresholds[0]:.6g}, holds {int(n[0])}, the last {int(n[-1])}"
         )
-    best = tested[np.argmin(risk_upper(k[tested], n[tested], goal.delta))]
-    bound = float(risk_upper(k[best], n[best], goal.delta))
+    bounds = np.empty(len(tested))
+    for level in np.unique(levels):
+        at = levels == level
+        bounds[at] = risk_upper(k[tested[at]], n[tested[at]], float(level))
+    best = tested[np.argmin(bounds)]
     return (
         f"confidence >= {steps.thresholds[best]:.6g} has {int(k[best])} errors in {int(n[best])} "
-        f"labels: the risk may be {bound:.3f}, above alpha = {goal.alpha:g}"
+        f"labels: the risk may be {bounds.min():.3f}, above alpha = {goal.alpha:g}"
     )

@@ -24,7 +24,7 @@ from panopt.shims.promptfoo.pull import pull_rows
 from panopt.shims.promptfoo.schema import Header, Summary, decode
 from panopt.shims.promptfoo.stream import PrettyRows, Stream, lines
 
-__all__ = ["Document", "load_yaml", "open_json"]
+__all__ = ["Document", "is_whole", "load_yaml", "open_json"]
 
 #: Larger JSON is cut row by row where it is indented as promptfoo does.
 STREAM_ABOVE = 16 << 20
@@ -86,7 +86,7 @@ class Document:
             if waiting is not None:
                 yield waiting
             waiting = (f"line {number}", line.removeprefix(BOM) if number == 1 else line)
-            if not whole and not _is_whole(line):
+            if not whole and not is_whole(line):
                 self.cut_off = True
                 waiting = None
         if waiting is not None:
@@ -179,7 +179,8 @@ def load_yaml(data: bytes) -> Any:  # noqa: ANN401 - any YAML
         raise ValueError(str(error)) from error
 
 
-def _is_whole(line: bytes) -> bool:
+def is_whole(line: bytes) -> bool:
+    """Tell whether a line of JSONL is JSON; False where it is cut off."""
     try:
         json.loads(line)
     except ValueError:

@@ -20,7 +20,7 @@ import msgspec
 from panopt.records.report import Report
 from panopt.records.source import Source, SourceFile
 from panopt.shims.promptfoo.annotate import Annotations, gather, is_ours, run_report
-from panopt.shims.promptfoo.document import Document
+from panopt.shims.promptfoo.document import Document, is_whole
 from panopt.shims.promptfoo.schema import decode
 from panopt.shims.promptfoo.splice import Fields, Layout, fields_of
 from panopt.shims.promptfoo.stream import lines, open_stream
@@ -86,7 +86,9 @@ def write_results(report: Report, source: Source, target: Path) -> Path | None:
             stream = stack.enter_context(open_stream(file, _silent))
             out = _open_target(file, target, stack)
             for row, (_, line, whole) in enumerate(lines(stream)):
-                out.write(_edit_row(line, row, found, Layout(pretty=False), 0))
+                # the last line of a killed run is cut off, and stays as it stands
+                is_row = whole or is_whole(line)
+                out.write(_edit_row(line, row, found, Layout(pretty=False), 0) if is_row else line)
                 out.write(b"\n" if whole else b"")
         return target
     prompts, frame = _survey(file)
@@ -140,7 +142,7 @@ def _edit_row(raw: bytes, row: int, found: Annotations, layout: Layout, depth: i
     """Replace our named scores and metadata in one row."""
     fields = fields_of(raw)
     if not fields:
-        return raw  # no object, or a line that is cut off
+        return raw  # no object
     changed = [
         _replace_ours(fields, "namedScores", found.scores(row), layout, depth),
         _replace_ours(fields, "metadata", found.metadata(row), layout, depth),

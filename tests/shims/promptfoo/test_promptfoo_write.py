@@ -319,6 +319,19 @@ def test_every_format_is_written_as_itself(
     assert twice.read_bytes() == target.read_bytes()
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_the_broken_last_line_of_a_killed_run_stays(
+    make_results: MakeResults, tmp_path: Path, name: str
+) -> None:
+    path = make_results([[judged("a", 0.5), judged("b", 1)]] * 3, name=name)
+    cut = content(path)[:-40]
+    path.write_bytes(gzip.compress(cut) if name.endswith(".gz") else cut)
+    target = annotate(path, tmp_path / "out")
+    *rows, last = content(target).split(b"\n")
+    assert last == cut.split(b"\n")[-1]
+    assert ["panopt" in json.loads(row)["namedScores"] for row in rows] == [True, True]
+
+
 def test_no_secret_is_added(promptfoo_logs: Path, tmp_path: Path) -> None:
     path = promptfoo_logs / "openai_judge_shapes.json"
     before = content(path).count(b"SECRET")

@@ -224,11 +224,20 @@ def ordinal_levels(
     return first, last
 
 
+#: On two values a half-width is 0 or the whole scale.
+_TWO_SIDED = (
+    "a score of two values is right or wrong: an interval around it says nothing; see the "
+    "certified threshold for which verdicts agree with humans"
+)
+
+
 @hookimpl
 def panopt_analyze(matrix: Matrix, consensus: Consensus, ask: Ask) -> Findings | None:
     """Bound the distance of human scores from the panel's, and each response's interval."""
     if matrix.scale.kind == "nominal":
         return Findings((_nothing(matrix, ask, 0, "labels have no distance on a nominal scale"),))
+    if matrix.scale.kind in {"binary", "pairwise"}:
+        return Findings((_nothing(matrix, ask, matrix.n_labelled, _TWO_SIDED),))
     residual = np.abs(matrix.human_mean - consensus.blind_value)
     labelled = np.flatnonzero(~np.isnan(residual))
     rows, clustered = one_of_each_cluster(labelled, matrix.clusters, seed=ask.seed)

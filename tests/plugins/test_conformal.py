@@ -264,3 +264,17 @@ def test_hook_has_no_distance_between_labels(judged: Callable[..., Any]) -> None
     found = panopt_analyze(case.matrix, case.consensus, Ask())
     assert found is not None
     assert found.rows[0].reason == "labels have no distance on a nominal scale"
+
+
+@pytest.mark.parametrize("scale", ["binary", "pairwise"])
+def test_hook_points_to_the_certificate_where_scores_are_sides(
+    judged: Callable[..., Any], scale: str
+) -> None:
+    case = judged(np.ones((60, 3)), human=np.ones(60), scale=scale)
+    found = panopt_analyze(case.matrix, case.consensus, Ask())
+    assert found is not None
+    (row,) = found.rows
+    assert (row.name, row.value, row.n) == ("conformal_halfwidth", None, 60)
+    assert row.reason is not None
+    assert "see the certified threshold" in row.reason
+    assert not found.columns

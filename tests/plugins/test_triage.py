@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from panopt.plugins.triage import REASONS, panopt_decide, settling_chance, triage, vote_doubt
+from panopt.plugins.triage import (
+    REASONS,
+    panopt_decide,
+    settling_chance,
+    triage,
+    unproven_agreement,
+    vote_doubt,
+)
 from panopt.records.ask import Ask
 from panopt.records.consensus import OUTCOMES
 from panopt.records.decisions import DECISIONS
@@ -172,8 +180,21 @@ def test_guarantee_counts_human_ties_as_disagreement_and_says_what_it_leaves_out
     assert "1 labelled responses without a panel verdict" in found.guarantee
 
 
+def test_guarantee_over_clusters_is_of_a_random_verdict_of_a_random_cluster(judged: Judge) -> None:
+    # 60 items of one epoch and 60 of nine: the certificate weighs them alike, and says so.
+    sizes = np.tile([1, 9], 60)
+    item = np.repeat([f"i{i:03d}" for i in range(120)], sizes).tolist()
+    epoch = np.concatenate([np.arange(1, size + 1) for size in sizes]).tolist()
+    case = judged(np.ones((600, 3)), human=np.ones(600), item=item, epoch=epoch)
+    found = panopt_decide(case.matrix, case.consensus, Ask())
+    assert found is not None
+    assert found.guarantee is not None
+    assert "each drawn at random from a random cluster" in found.guarantee
+    assert "of the trusted verdicts agree" not in found.guarantee
+
+
 def test_hook_without_labels_promises_nothing(judged: Judge) -> None:
-    votes = np.ones((4, 5))
+    votes = np.repeat([[1.0], [0.0]], [12, 12], axis=0) * np.ones(5)
     votes[1, :2] = 0
     votes[2] = np.nan
     case = judged(votes)
@@ -187,8 +208,76 @@ def test_hook_without_labels_promises_nothing(judged: Judge) -> None:
     assert found.why(2) == "every judge failed"
 
 
+def test_nothing_is_trusted_unlabelled_where_judges_agree_no_better_than_chance(
+    judged: Judge,
+) -> None:
+    # Four judges of opposite tastes: on 32 responses two pairs contradict each other, and the 8
+    # on which all agree look as sure as any vote can.
+    votes = np.tile([1.0, 1.0, 0.0, 0.0], (40, 1))
+    votes[:4], votes[4:8] = 1.0, 0.0
+    case = judged(votes)
+    found = panopt_decide(case.matrix, case.consensus, Ask())
+    assert found is not None
+    assert found.counts()["trust"] == 0
+    assert found.numbers["doubt"][0] < 0.1
+    assert found.no_guarantee is not None
+    assert "the judges agree no better than chance (alpha -" in found.no_guarantee
+    assert found.no_guarantee.endswith("nothing is trusted without human labels")
+    assert found.why(0).startswith("the judges agree no better than chance")
+    point = panopt_decide(case.matrix, case.consensus, Ask(n_boot=0))
+    assert point is not None
+    assert point.counts()["trust"] == 0
+
+
+@pytest.mark.parametrize(
+    ("votes", "why"),
+    [
+        (np.ones((30, 5)), "all votes are the same"),
+        (np.array([[1.0] * 5] * 29 + [[0.0] * 5]), "not shown to agree better than chance"),
+        (np.array([[1.0] * 5, [0.0] * 5]), "not shown to agree better than chance"),
+        (np.ones((30, 1)), "0 response.s. have votes of two judges"),
+    ],
+)
+def test_agreement_must_be_shown(judged: Judge, votes: np.ndarray, why: str) -> None:
+    case = judged(votes)
+    found = panopt_decide(case.matrix, case.consensus, Ask())
+    assert found is not None
+    assert found.counts()["trust"] == 0
+    assert re.search(why, found.no_guarantee or "")
+
+
+def test_judges_that_guess_are_seldom_held_to_agree() -> None:
+    rng = np.random.default_rng(0)
+    shown = [
+        unproven_agreement(rng.random((30, 4)) < 0.6, n_boot=300, rng=rng) is None
+        for _ in range(400)
+    ]
+    bound = 0.025 + 3 * np.sqrt(0.025 * 0.975 / 400)
+    assert np.mean(shown) < bound
+    agreeing = rng.random((60, 1)) < 0.5
+    flipped = agreeing ^ (rng.random((60, 4)) < 0.2)
+    assert unproven_agreement(flipped, n_boot=300, rng=rng) is None
+    one = unproven_agreement(flipped, n_boot=300, rng=rng, clusters=np.zeros(60, dtype=int))
+    assert one is not None
+
+
+@pytest.mark.parametrize(
+    ("ratings", "options", "message"),
+    [
+        ([1.0], {}, r"ratings of shape \(1,\) must have two axes"),
+        ([[1.0]], {"n_boot": -1}, "n_boot = -1 must be 0 or more"),
+        ([[1.0]], {"level": 1.0}, "level = 1.0 must lie strictly between 0 and 1"),
+    ],
+)
+def test_bad_agreement_options_are_named(
+    ratings: list[Any], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        unproven_agreement(ratings, **{"n_boot": 0, "rng": np.random.default_rng(0), **options})
+
+
 def test_hook_with_too_few_labels_says_so_unless_they_refute_the_panel(judged: Judge) -> None:
-    votes = np.ones((30, 5))
+    votes = np.repeat([[1.0], [0.0]], 15, axis=0) * np.ones(5)
     human = np.full(30, np.nan)
     human[:10] = 1.0
     kind = judged(votes, human=human)

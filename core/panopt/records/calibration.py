@@ -68,6 +68,20 @@ class Calibration:
         """Whether some cluster was labelled more than once."""
         return len(np.unique(self.clusters)) < len(self.clusters)
 
+    @property
+    def promised(self) -> str:
+        """Of what a certificate bounds the risk: verdicts, or one verdict of a random cluster.
+
+        One verdict of each labelled cluster is counted, so clusters weigh alike whatever their
+        size; over the verdicts of a study, where large clusters weigh more, nothing is known.
+        """
+        if not self.clustered:
+            return "of the trusted verdicts"
+        return (
+            "of trusted verdicts, each drawn at random from a random cluster (clusters weigh "
+            "alike, whatever their size),"
+        )
+
 
 def calibrate(matrix: Matrix, consensus: Consensus, ask: Ask) -> Calibration:
     """Collect the responses that carry a human verdict and one of the panel."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from panopt.errors import SourceError
+from panopt.errors import NotALogError
 from panopt.records.source import SourceFile
 
 __all__ = ["is_results", "key_paths"]
@@ -25,7 +25,7 @@ def is_results(source: SourceFile) -> bool:
     """
     head = source.head.removeprefix(b"\xef\xbb\xbf")
     if source.suffix == ".csv" and CSV.search(head):
-        raise SourceError(
+        raise NotALogError(
             "promptfoo's CSV rounds scores to two digits and leaves the judges out; "
             "export JSON or JSONL (promptfoo export eval ID -o results.json)",
             source=source.location,
@@ -62,12 +62,10 @@ def key_paths(head: bytes) -> frozenset[str]:
             key = text
             if len(prefixes) <= DEPTH + 1:
                 found.add(prefixes[-1] + key)
-        elif mark == b"{":
-            inner = prefixes[-1] + (key or "")
-            prefixes.append(f"{inner}." if inner else "")
-            key = None
-        elif mark == b"[":
-            prefixes.append(f"{prefixes[-1]}{key or ''}[]")
+        elif mark in (b"{", b"["):
+            # deeper prefixes name no key: at a head full of brackets they would fill gigabytes
+            shown = len(prefixes) <= DEPTH
+            prefixes.append(_inside(prefixes[-1] + (key or ""), mark) if shown else "")
             key = None
         elif mark in (b"}", b"]") and len(prefixes) > 1:
             prefixes.pop()
@@ -75,6 +73,12 @@ def key_paths(head: bytes) -> frozenset[str]:
         elif mark == b",":
             key = None
     return frozenset(found)
+
+
+def _inside(path: str, mark: bytes) -> str:
+    if mark == b"[":
+        return f"{path}[]"
+    return f"{path}." if path else ""
 
 
 def _is_json(head: bytes) -> bool:

@@ -6,6 +6,7 @@ import copy
 import gzip
 import json
 import random
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from panopt.errors import SourceError
 from panopt.records.study import Study
+from panopt.shims.promptfoo.recognise import key_paths
 
 ReadResults = Callable[..., Study]
 MakeResults = Callable[..., Path]
@@ -243,3 +245,14 @@ def test_rows_nested_without_end_are_refused(read_results: ReadResults, tmp_path
     path.write_text(f'{{"testIdx": 0, "promptIdx": 0, "gradingResult": {deep}}}\n')
     with pytest.raises(SourceError, match="line 1: is no row of promptfoo results"):
         read_results(path)
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
+def test_a_head_full_of_brackets_costs_little_memory(opening: bytes) -> None:
+    head = (opening * 65536)[:65536]
+    tracemalloc.start()
+    keys = key_paths(head)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert keys == (frozenset() if opening == b"[" else {"a", "a.a", "a.a.a"})
+    assert peak < 4e6

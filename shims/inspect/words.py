@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from functools import cached_property
 
@@ -17,6 +18,8 @@ __all__ = ["Words", "escaped"]
 MOST_WORDS = 1000  # characters of an explanation: the samples table cuts at 1024
 MOST_VOTES = 12  # judges named in an explanation
 MOST_NAME = 120  # characters of a name
+#: Unicode categories of signs that steer a terminal or turn the text round, and show nothing.
+UNSHOWN = frozenset(("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
 
 
 class Words:
@@ -111,6 +114,9 @@ def escaped(text: str) -> str:
     --------
     >>> print(escaped("<img src=x> [a](b) *c* d_e"))
     \<img src=x\> \[a\](b) \*c\* d_e
+    >>> print(escaped("red \x1b[31m, turned \u202e round"))
+    red \[31m, turned round
     """
-    plain = re.sub(r"([\\`*\[\]#|<>~&$])", r"\\\1", " ".join(text.split()))
+    shown = "".join(" " if unicodedata.category(sign) in UNSHOWN else sign for sign in text)
+    plain = re.sub(r"([\\`*\[\]#|<>~&$])", r"\\\1", " ".join(shown.split()))
     return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", plain)

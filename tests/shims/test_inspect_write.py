@@ -470,6 +470,13 @@ def test_hostile_names_are_plain_text_and_short(make_eval: MakeEval, copy: Path)
     assert escaped("a_b _c_ 5*6 <i>") == r"a_b \_c\_ 5\*6 \<i\>"
 
 
+@pytest.mark.parametrize(
+    "sign", ["\x1b", "\x9b", "\u202e", "\u2066", "\u200b", "\u2028", "\u2029", "\ud800", "\ue000"]
+)
+def test_names_in_an_explanation_cannot_steer_a_terminal(sign: str) -> None:
+    assert escaped(f"judge{sign}gpt é 中") == "judge gpt é 中"
+
+
 def test_numbers_are_of_this_logs_responses(make_eval: MakeEval, tmp_path: Path) -> None:
     logs = [
         make_eval([{"q": value}] * 4 + [{"q": 1}], name=f"{i}.eval", eval_id=f"run-{i}")

@@ -4,6 +4,7 @@
 
     PanoptError
     ├── SourceError     a log or table that cannot be read
+    │   └── NotALogError    a file that holds no judgments in any form a shim knows
     ├── LabelsError     human labels that do not fit the responses
     ├── AskError        an option that is unknown, off its range or cannot be met
     ├── OutputError     a result that cannot be written
@@ -15,6 +16,7 @@ from __future__ import annotations
 __all__ = [
     "AskError",
     "LabelsError",
+    "NotALogError",
     "OutputError",
     "PanoptError",
     "PluginError",
@@ -34,6 +36,10 @@ class SourceError(PanoptError):
         self.place = place
         where = source if place is None else f"{source}: {place}"
         super().__init__(f"{where}: {message}")
+
+
+class NotALogError(SourceError):
+    """A file that is no log and no table of judgments; passed over where a folder is searched."""
 
 
 class LabelsError(PanoptError):

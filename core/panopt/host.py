@@ -17,7 +17,7 @@ import numpy as np
 import pluggy
 
 from panopt import spec
-from panopt.errors import PanoptError, PluginError, SourceError
+from panopt.errors import NotALogError, PanoptError, PluginError, SourceError
 from panopt.findings import Finding, Findings
 from panopt.records.ask import Ask, Reading
 from panopt.records.consensus import Consensus
@@ -121,10 +121,10 @@ class Host:
         if troubles:
             raise troubles[0]
         if not source.head:
-            raise SourceError(
+            raise NotALogError(
                 "the file is empty; a log has at least a header", source=source.location
             )
-        raise SourceError(
+        raise NotALogError(
             "not a log or table that an installed shim knows (see: panopt plugins)",
             source=source.location,
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from panopt.errors import AskError, LabelsError, SourceError
+from panopt.errors import AskError, LabelsError, NotALogError, SourceError
 from panopt.host import Host
 from panopt.records.ask import Reading
 from panopt.records.labels import attach_labels
@@ -40,6 +40,7 @@ def find_sources(places: Sequence[str | Path], host: Host) -> list[SourceFile]:
             found.setdefault(place, SourceFile(place))
             continue
         try:
+            searched = Path(place).is_dir()
             files = _files(place, suffixes)
         except OSError as error:  # such as a name too long
             why = error.strerror or str(error)
@@ -47,7 +48,7 @@ def find_sources(places: Sequence[str | Path], host: Host) -> list[SourceFile]:
         for file in files:
             if not _is_text(str(file)):
                 raise SourceError("the name is not UTF-8; rename the file", source=str(file))
-            found.setdefault(str(file.resolve()), SourceFile(str(file)))
+            found.setdefault(str(file.resolve()), SourceFile(str(file), searched=searched))
     if not found:
         raise SourceError("no sources were named; name a file, a folder or a glob", source="panopt")
     return list(found.values())
@@ -136,12 +137,8 @@ def read(
     host = host or Host()
     reading = reading or Reading()
     declared = {judge: Scale.parse(text) for judge, text in reading.scales}
-    study = Study.concat(
-        [
-            host.read(source, reading, _progress_of(source, progress))
-            for source in find_sources(places, host)
-        ]
-    )
+    parts, passed_over = _read_all(find_sources(places, host), reading, host, progress)
+    study = Study.concat(parts)
     if not len(study):
         names = ", ".join(source.location for source in study.sources[:3])
         raise SourceError("holds no judgment: nothing was scored by a judge", source=names)
@@ -155,10 +152,32 @@ def read(
     if labels is not None:
         study = read_labels(study, labels, reading=reading, criterion=criterion, host=host)
     study, inferred = settle_scales(study, declared, off_scale=reading.off_scale)
-    study = _with_notes(study, (*twins, *copies, *inferred))
+    study = _with_notes(study, (*passed_over, *twins, *copies, *inferred))
     if reading.strict:
         _refuse_warnings(study)
     return study
+
+
+def _read_all(
+    sources: Sequence[SourceFile], reading: Reading, host: Host, progress: Progress | None
+) -> tuple[list[Study], tuple[str, ...]]:
+    """Read every source; of searched folders, files that are no logs are passed over and told."""
+    parts: list[Study] = []
+    foreign: list[NotALogError] = []
+    for source in sources:
+        try:
+            parts.append(host.read(source, reading, _progress_of(source, progress)))
+        except NotALogError as error:
+            if not source.searched or reading.strict:
+                raise
+            foreign.append(error)
+    if foreign and not parts:
+        raise foreign[0]
+    if not foreign:
+        return parts, ()
+    names = ", ".join(Path(error.source).name for error in foreign[:5])
+    more = " ..." if len(foreign) > 5 else ""
+    return parts, (f"{len(foreign)} files of searched folders are no logs: {names}{more}",)
 
 
 def read_labels(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from panopt.records.consensus import OUTCOMES
 from panopt.records.decisions import DECISIONS
 from panopt.records.report import CriterionReport, Report
 
-__all__ = ["responses_table"]
+__all__ = ["responses_table", "spreadsheet_safe"]
 
 
 def responses_table(report: Report) -> pa.Table:
@@ -20,6 +21,20 @@ def responses_table(report: Report) -> pa.Table:
     order of the study's codes; memory is a few hundred bytes a row (the reasons are text).
     """
     return pa.concat_tables([_one(part) for part in report.criteria], promote_options="default")
+
+
+def spreadsheet_safe(table: pa.Table) -> pa.Table:
+    """Make text cells that spreadsheets take for formulas, or that steer a terminal, plain text.
+
+    A cell that begins with ``= + - @`` gets an apostrophe before it; control and format
+    characters become spaces.
+    """
+    for i, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            plain = pc.replace_substring_regex(table.column(i), r"[\p{Cc}\p{Cf}]", " ")
+            safe = pc.replace_substring_regex(plain, r"^(\s*[=+\-@])", r"'\1")
+            table = table.set_column(i, field, safe)
+    return table
 
 
 def _one(part: CriterionReport) -> pa.Table:

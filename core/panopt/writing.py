@@ -17,7 +17,7 @@ from panopt.errors import OutputError
 from panopt.host import Host
 from panopt.records.report import Report
 from panopt.records.source import MARK, REPORT_FILES, Source, SourceFile
-from panopt.responses import responses_table
+from panopt.responses import responses_table, spreadsheet_safe
 
 __all__ = ["Written", "write"]
 
@@ -118,7 +118,7 @@ def _summary_jobs(report: Report, folder: Path) -> list[_Job]:
     def as_csv(path: Path) -> Path:
         from pyarrow import csv  # noqa: PLC0415 - only when it is written
 
-        csv.write_csv(responses_table(report), path)
+        csv.write_csv(spreadsheet_safe(responses_table(report)), path)
         return path
 
     fills = zip(REPORT_FILES, (as_json, as_csv), strict=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from panopt.errors import SourceError
+from panopt.errors import NotALogError, SourceError
 from panopt.records.ask import Reading
 from panopt.records.judgment import Judgment
 from panopt.records.source import SourceFile
@@ -158,7 +158,7 @@ def _require(
     present = ", ".join(map(repr, table.column_names))
     for home in ("item", "judge"):
         if home not in columns:
-            raise SourceError(
+            raise NotALogError(
                 f"needs a column {home} (or {', '.join(ALIASES[home])}, or --column {home}=NAME); "
                 f"columns are {present}",
                 source=source.location,

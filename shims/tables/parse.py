@@ -5,10 +5,13 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from panopt.errors import SourceError
+import numpy as np
+
+from panopt.errors import NotALogError, SourceError
 from panopt.records.source import UNREADABLE, SourceFile
 
 if TYPE_CHECKING:
@@ -19,6 +22,10 @@ __all__ = ["SUFFIXES", "parse_table", "read_bytes"]
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 #: Lines of JSON longer than this are parsed the slow way.
 JSON_BLOCK = 8 << 20
+#: Arrow goes down nested JSON without end, until the process runs out of stack and dies.
+DEEPEST = 500
+NO_OPENING = bytes(sorted(set(range(256)) - set(b"[{\n")))
+TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
 def parse_table(source: SourceFile, content: bytes) -> pa.Table:
@@ -60,7 +67,7 @@ def read_bytes(source: SourceFile) -> tuple[bytes, bytes]:
     import fsspec  # noqa: PLC0415 - import panopt stays cheap
 
     if not source.head:
-        raise SourceError("the file is empty; a table has a header", source=source.location)
+        raise NotALogError("the file is empty; a table has a header", source=source.location)
     try:
         with fsspec.open(source.location, "rb") as file:
             stored = bytes(file.read())
@@ -93,12 +100,32 @@ def _parse_jsonl(content: bytes, source: SourceFile) -> pa.Table:
             parse_options=arrow_json.ParseOptions(explicit_schema=texts),
         )
 
+    _refuse_deep(content, source)
     try:
         table = parse(())
         dates = [field.name for field in table.schema if pa.types.is_temporal(field.type)]
         return parse(dates) if dates else table
     except pa.ArrowInvalid:
         return _from_lines(content, source)  # NaN, mixed types, a byte order mark: the slow way
+
+
+def _refuse_deep(content: bytes, source: SourceFile) -> None:
+    """Raise for a line of JSON that is nested deeper than `DEEPEST`."""
+    opened = np.frombuffer(content.translate(None, NO_OPENING) + b"\n", dtype=np.uint8)
+    ends = np.flatnonzero(opened == ord("\n"))
+    suspects = np.flatnonzero(np.diff(ends, prepend=-1) > DEEPEST)
+    if not suspects.size:
+        return
+    lines = content.split(b"\n")
+    for number in suspects.tolist():
+        marks = np.frombuffer(TEXT.sub(b"", lines[number]), dtype=np.uint8)
+        steps = np.isin(marks, list(b"[{")).astype(np.int64) - np.isin(marks, list(b"]}"))
+        if steps.cumsum().max(initial=0) > DEEPEST:
+            raise SourceError(
+                f"JSON nested deeper than {DEEPEST} levels",
+                source=source.location,
+                place=f"line {number + 1}",
+            )
 
 
 def _from_lines(content: bytes, source: SourceFile) -> pa.Table:

@@ -241,3 +241,25 @@ def test_a_source_file_tells_its_kind(tmp_path: Path) -> None:
     assert SourceFile("s3://bucket/a/b.eval").is_remote
     assert SourceFile("s3://bucket/a/b.eval").name == "b.eval"
     assert SourceFile("noending").suffix == ""
+
+
+def test_a_searched_folder_passes_over_files_that_are_no_logs(tmp_path: Path) -> None:
+    (tmp_path / "judged.csv").write_text("item,judge,score\na,x,1\nb,x,0\n")
+    (tmp_path / "package.json").write_text('{"name": "x"}')
+    (tmp_path / "prices.csv").write_text("model,price\nx,1\n")
+    (tmp_path / "empty.jsonl").write_text("")
+    study = read(tmp_path)
+    assert len(study) == 2
+    notes = " ".join(note for source in study.sources for note in source.notes)
+    assert "3 files of searched folders are no logs" in notes
+    for name in ("package.json", "prices.csv", "empty.jsonl"):
+        assert name in notes
+        with pytest.raises(SourceError):
+            read(tmp_path / name)
+
+
+def test_a_searched_folder_does_not_pass_over_a_broken_log(tmp_path: Path) -> None:
+    (tmp_path / "judged.csv").write_text("item,judge,score\na,x,1\n")
+    (tmp_path / "cut.eval").write_bytes(b"PK\x03\x04 cut short")
+    with pytest.raises(SourceError, match=r"cut\.eval"):
+        read(tmp_path)

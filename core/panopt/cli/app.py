@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib.metadata import version
@@ -57,6 +58,9 @@ app.command()(demo)
 def main() -> None:
     """Run the command; an error of the user's making is one line on standard error."""
     code: object = 0
+    for stream in (sys.stdout, sys.stderr):  # a narrow encoding loses a letter, not the answer
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         code = app(standalone_mode=False)
     except PanoptError as error:
@@ -64,6 +68,8 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output went away: `panopt ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:  # such as a full disk behind our output
+        _fail(f"cannot go on: {error}")
     except typer.Abort:
         sys.exit(130)
     except Exception as error:

@@ -58,7 +58,10 @@ def _sources(report: Report) -> RenderableType:
         "errored",
         "invalid",
     ):
-        table.add_column(column, justify="left" if column in ("source", "format") else "right")
+        name = column in ("source", "format")
+        table.add_column(
+            column, justify="left" if name else "right", overflow="fold", no_wrap=not name
+        )
     for source in report.study.sources[:MOST_ROWS]:
         c = source.counts
         counts = (c.planned, c.scored, c.unscored, c.declined, c.errored, c.invalidated)
@@ -185,11 +188,13 @@ def _sentences(title: str, sentences: Iterable[str], style: str) -> Group:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, column in enumerate(columns):
+        count = column in {*DECISIONS, *STATUSES}  # short numbers are never cut
         table.add_column(
-            shown(column),
+            plain(column),
             justify="left" if i == 0 else "right",
             overflow="fold",
-            min_width=min(len(column), len("ambiguous")),
+            no_wrap=count,
+            min_width=len(column) if count else None,
         )
     return table
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from panopt.errors import AskError, SourceError
+from panopt.errors import AskError, NotALogError, SourceError
 from panopt.records.judgment import JUDGE_KINDS, STATUSES
 from panopt.records.scale import Scale
 
@@ -115,7 +115,7 @@ def to_table(columns: Mapping[str, Any], *, source: str = "columns") -> pa.Table
         raise SourceError(f"unknown column {unknown[0]!r}; known columns: {known}", source=source)
     for name in ("item", "judge"):
         if columns.get(name) is None:
-            raise SourceError(f"column {name!r} is required", source=source)
+            raise NotALogError(f"column {name!r} is required", source=source)
     n_rows = _length(columns, source)
     empty: dict[pa.DataType, pa.ChunkedArray] = {}  # empty columns of a type are one array
     arrays: dict[str, pa.ChunkedArray] = {}

@@ -34,6 +34,8 @@ class SourceFile:
     """
 
     location: str
+    searched: bool = False
+    """Found by searching a folder, not named: passed over where it is no log."""
 
     @property
     def is_remote(self) -> bool:
@@ -112,6 +114,9 @@ class Source:
     runs: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     """Other names of its one run, by which a file of another format goes."""
+    attempt: tuple[str, str] | None = None
+    """The task its run is an attempt at, and when that began (UTC, ISO 8601). A later attempt
+    takes over the responses that earlier ones completed."""
     counts: Counts = field(default_factory=Counts)
     columns: tuple[str, ...] = ()
     """Which of the study's columns a table gave; empty for logs."""

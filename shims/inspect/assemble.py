@@ -102,6 +102,7 @@ def assemble(  # noqa: PLR0913 - the log, its source, and where to put what is f
         format="inspect",
         sha256=sha256,
         runs=(header.run,),
+        attempt=header.attempt,
         counts=counts,
         notes=(*remarks.notes, *layout.notes, *notes),
         warnings=(*remarks.warnings, *layout.warnings, *warnings),

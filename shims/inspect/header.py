@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -115,6 +116,16 @@ class Header:
         """Id of the run; logs of 2024 have no eval_id."""
         own = self.eval.get("eval_id")
         return str(own or f"{self.eval.get('run_id', '')}/{self.eval.get('task_id', '')}")
+
+    @property
+    def attempt(self) -> tuple[str, str] | None:
+        """The task's id, which retries of a run share, and when this one began, in UTC."""
+        task = self.eval.get("task_id")
+        try:
+            begun = datetime.fromisoformat(str(self.eval.get("created")))
+        except ValueError:
+            return None
+        return (str(task), begun.astimezone(UTC).isoformat()) if task else None
 
     @property
     def inspect_version(self) -> str | None:

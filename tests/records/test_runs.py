@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from panopt.records.runs import drop_twins
+import itertools
+
+from panopt.records.runs import drop_earlier_attempts, drop_twins
 from panopt.records.source import Source
 from panopt.records.study import Study
 
@@ -28,3 +30,31 @@ def test_other_runs_stay() -> None:
     study, notes = drop_twins(whole)
     assert len(study) == 4
     assert notes == ()
+
+
+def attempt(run: str, begun: str, items: list[str], task: str = "t") -> Study:
+    """Give a log of one attempt at a task."""
+    source = Source(f"{run}.eval", "inspect", runs=(run,), attempt=(task, begun))
+    columns = {"item": items, "judge": "j", "score": [1.0] * len(items), "run": run}
+    return Study.from_columns(columns | {"source": f"{run}.eval"}, sources=[source])
+
+
+def test_responses_a_retry_took_over_count_once_whatever_the_order() -> None:
+    first = attempt("z", "2025-01-01T10:00:00+00:00", ["a", "b", "only"])
+    second = attempt("m", "2025-01-01T11:00:00+00:00", ["a", "b", "c"])
+    third = attempt("a", "2025-01-01T12:00:00+00:00", ["a", "c", "d"])
+    for order in itertools.permutations([first, second, third]):
+        study, notes = drop_earlier_attempts(Study.concat(order))
+        kept = zip(study.table["run"].to_pylist(), study.table["item"].to_pylist(), strict=True)
+        assert sorted(kept) == [("a", "a"), ("a", "c"), ("a", "d"), ("m", "b"), ("z", "only")]
+        [note] = notes
+        assert note.startswith("4 responses stand in several attempts at one task")
+        assert "4 judgments of earlier ones were dropped" in note
+
+
+def test_runs_of_other_tasks_and_the_same_run_scored_twice_stay() -> None:
+    day = "2025-01-01T10:00:00+00:00"
+    other = Study.concat([attempt("r", day, ["a"]), attempt("s", day, ["a"], task="u")])
+    assert drop_earlier_attempts(other) == (other, ())
+    scored = Study.concat([attempt("r", day, ["a"]), attempt("r", day, ["a"])])
+    assert drop_earlier_attempts(scored) == (scored, ())

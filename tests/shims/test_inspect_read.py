@@ -14,6 +14,7 @@ import fsspec
 import pytest
 
 from panopt.errors import SourceError
+from panopt.reading import read as panopt_read
 from panopt.records.ask import Reading, checked
 from panopt.records.source import Counts, SourceFile
 from panopt.records.study import Study
@@ -401,3 +402,23 @@ def test_progress_goes_from_nothing_to_all(inspect_logs: Path) -> None:
     assert told == sorted(told)
     assert told[0] == 0
     assert told[-1] == 1
+
+
+def test_an_attempt_is_dated_in_utc_and_only_where_the_log_dates_it(make_eval: MakeEval) -> None:
+    dated = read(make_eval([{"q": 1}], created="2026-01-02T03:04:05+02:00")).sources[0]
+    assert dated.attempt == ("task-1", "2026-01-02T01:04:05+00:00")
+    assert read(make_eval([{"q": 1}], created="once")).sources[0].attempt is None
+    assert read(make_eval([{"q": 1}], task_id="")).sources[0].attempt is None
+
+
+def test_a_retried_log_and_its_retry_count_each_response_once(
+    make_eval: MakeEval, tmp_path: Path
+) -> None:
+    later = {"created": "2026-01-02T05:00:00+00:00", "eval_id": "eval-2"}
+    make_eval([{"q": 1}, {"q": 0}, {"q": 1}], name="a.eval", **later)
+    make_eval([{"q": 1}, {"q": 0}], name="b.eval", eval_id="eval-1")
+    study = panopt_read(tmp_path, reading=checked(Reading, tier="fast"))
+    assert len(study) == 3
+    assert study.table["run"].to_pylist() == ["eval-2"] * 3
+    [note] = [note for note in study.sources[0].notes if "several attempts" in note]
+    assert note.startswith("2 responses stand")

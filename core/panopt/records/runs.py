@@ -1,15 +1,30 @@
-"""Sources that hold the same run in two formats, one of which does not name it."""
+"""Runs that stand in several sources: in two formats, or tried again."""
 
 from __future__ import annotations
+
+from collections import Counter
 
 import numpy as np
 
 from panopt.records.study import Study
 
-__all__ = ["drop_twins"]
+__all__ = ["drop_earlier_attempts", "drop_nameless", "drop_twins"]
 
 
 def drop_twins(study: Study) -> tuple[Study, tuple[str, ...]]:
+    """Drop the rows of runs that other sources hold too: in another format, or tried again.
+
+    Returns
+    -------
+    tuple
+        The study without those rows, and a note for each thing dropped.
+    """
+    study, twins = drop_nameless(study)
+    study, attempts = drop_earlier_attempts(study)
+    return study, (*twins, *attempts)
+
+
+def drop_nameless(study: Study) -> tuple[Study, tuple[str, ...]]:
     """Drop the rows of sources whose one run another source holds under its proper name.
 
     A shim gives a run without an id a name made of its rows, and lists that name among the
@@ -34,3 +49,49 @@ def drop_twins(study: Study) -> tuple[Study, tuple[str, ...]]:
         f"{twin} holds the same rows as {other}: they count once" for twin, other in twins.items()
     )
     return study.filter(keep), tuple(notes)
+
+
+def drop_earlier_attempts(study: Study) -> tuple[Study, tuple[str, ...]]:
+    """Drop responses that a later attempt at the same task took over.
+
+    A run that failed and is tried again gets a new id, and copies the samples that were
+    complete. Of the runs with one task in their ``attempt``, the one that began last counts for
+    each system, item and epoch it has judgments of; of two that began together, the one read
+    last.
+
+    Returns
+    -------
+    tuple
+        The study without those rows, and a note where there were any.
+    """
+    attempts = [
+        (source.attempt[0], source.attempt[1], place, source.runs[0])
+        for place, source in enumerate(study.sources)
+        if source.attempt is not None and len(source.runs) == 1
+    ]
+    latest = {run: (task, begun, place) for task, begun, place, run in attempts}
+    tasks = Counter(task for task, _, _ in latest.values())
+    again = {run: key for run, key in latest.items() if tasks[key[0]] > 1}
+    if not again or not len(study):
+        return study, ()
+    run, names = study.codes("run")
+    numbers = {task: number for number, task in enumerate(tasks)}
+    task_of = np.array([numbers[again[name][0]] if name in again else -1 for name in names])
+    begun = [again[name][1:] if name in again else ("", -1) for name in names]
+    rank_of = np.empty(len(names), dtype=np.int64)
+    rank_of[sorted(range(len(names)), key=begun.__getitem__)] = np.arange(len(names))
+    task, rank = task_of[run], rank_of[run]
+    response = study.group(("system", "item", "epoch")) * (len(numbers) + 1) + task + 1
+    _, response = np.unique(response, return_inverse=True)
+    last = np.full(int(response.max()) + 1, -1, dtype=np.int64)
+    np.maximum.at(last, response, rank)
+    gone = (task >= 0) & (rank < last[response])
+    if not gone.any():
+        return study, ()
+    n_responses = len(np.unique(response[gone] * len(names) + run[gone]))
+    note = (
+        f"{n_responses} responses stand in several attempts at one task (a retried run): those "
+        f"of the attempt that began last count, {int(np.count_nonzero(gone))} judgments of "
+        "earlier ones were dropped"
+    )
+    return study.filter(~gone), (note,)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from panopt.errors import SourceError
 from panopt.records.ask import Reading
@@ -46,6 +48,18 @@ def read_log(source: SourceFile, reading: Reading, progress: Progress) -> Study 
     kind = sniff(source)
     if kind is None:
         return None
+    try:
+        return _read(source, kind, reading, progress)
+    except RecursionError as error:
+        levels = sys.getrecursionlimit()
+        raise SourceError(
+            f"JSON nested deeper than can be read (about {levels} levels)", source=source.location
+        ) from error
+
+
+def _read(
+    source: SourceFile, kind: Literal["eval", "json"], reading: Reading, progress: Progress
+) -> Study:
     with collector_paused():
         if reading.tier == "api":
             if not is_installed():

@@ -55,7 +55,7 @@ def top_keys(head: bytes) -> tuple[str, ...]:
             if text[at] != ",":
                 return tuple(keys)
             at += 1
-    except (ValueError, IndexError):  # the head ends here
+    except (ValueError, IndexError, RecursionError):  # the head ends here, or is too deep
         return tuple(keys)
 
 

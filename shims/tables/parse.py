@@ -25,6 +25,7 @@ JSON_BLOCK = 8 << 20
 #: Arrow goes down nested JSON without end, until the process runs out of stack and dies.
 DEEPEST = 500
 NO_OPENING = bytes(sorted(set(range(256)) - set(b"[{\n")))
+NO_BRACKET = bytes(sorted(set(range(256)) - set(b"[]{}")))
 TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
@@ -110,22 +111,30 @@ def _parse_jsonl(content: bytes, source: SourceFile) -> pa.Table:
 
 
 def _refuse_deep(content: bytes, source: SourceFile) -> None:
-    """Raise for a line of JSON that is nested deeper than `DEEPEST`."""
+    """Raise for JSON that is nested deeper than `DEEPEST`, at little cost for any other."""
+    breaks = content.count(b"\n") - content.endswith(b"\n")
+    if content.count(b"}\n{") + content.count(b"}\r\n{") != breaks:
+        # Arrow goes on across line breaks; where each line is in braces, nothing does
+        if _depth(content) > DEEPEST:
+            raise SourceError(f"JSON nested deeper than {DEEPEST} levels", source=source.location)
+        return
     opened = np.frombuffer(content.translate(None, NO_OPENING) + b"\n", dtype=np.uint8)
     ends = np.flatnonzero(opened == ord("\n"))
     suspects = np.flatnonzero(np.diff(ends, prepend=-1) > DEEPEST)
-    if not suspects.size:
-        return
-    lines = content.split(b"\n")
+    lines = content.split(b"\n") if suspects.size else []
     for number in suspects.tolist():
-        marks = np.frombuffer(TEXT.sub(b"", lines[number]), dtype=np.uint8)
-        steps = np.isin(marks, list(b"[{")).astype(np.int64) - np.isin(marks, list(b"]}"))
-        if steps.cumsum().max(initial=0) > DEEPEST:
+        if _depth(lines[number]) > DEEPEST:
             raise SourceError(
                 f"JSON nested deeper than {DEEPEST} levels",
                 source=source.location,
                 place=f"line {number + 1}",
             )
+
+
+def _depth(text: bytes) -> int:
+    marks = np.frombuffer(TEXT.sub(b"", text).translate(None, NO_BRACKET), dtype=np.uint8)
+    steps = np.where((marks == ord("[")) | (marks == ord("{")), 1, -1)
+    return int(steps.cumsum().max(initial=0))
 
 
 def _from_lines(content: bytes, source: SourceFile) -> pa.Table:

@@ -46,3 +46,21 @@ def test_damaged_logs_are_one_line(tmp_path: Path, name: str, times: int) -> Non
     for place, message in refused.items():
         assert place in message
         assert "\n" not in message
+
+
+@pytest.mark.parametrize("depth", [2_000, 5_000, 20_000])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('{"version": 2, "eval": {"task": "t"}, "samples": ', "}"),
+        ('{"version": 2, "eval": ', "}"),
+        ('{"deep": ', ', "version": 2, "eval": {}}'),
+    ],
+)
+def test_json_nested_too_deep_is_one_line(
+    tmp_path: Path, before: str, after: str, depth: int
+) -> None:
+    path = tmp_path / "deep.json"
+    path.write_text(before + "[" * depth + "]" * depth + after)
+    with pytest.raises(SourceError, match=r"deep\.json: [^\n]*$"):
+        read(path)

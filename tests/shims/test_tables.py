@@ -453,7 +453,7 @@ BIG = "item,judge,score\n" + "".join(f"i{i},x,{i % 2}\n" for i in range(3))
             "column 'score': Unsupport",
         ),
         ("a.jsonl", '{"item": "a", "judge": "x", "score": 1, "label": ["b"]}\n', "column 'label'"),
-        ("a.jsonl", "[" * 100_000 + "\n", "line 1: is no JSON object"),
+        ("a.jsonl", "[" * 100_000 + "\n", "line 1: JSON nested deeper than 500 levels"),
         ("a.parquet", "PAR1 or not", "cannot be parsed"),
     ],
 )
@@ -545,3 +545,18 @@ def test_a_set_on_the_command_line(shared: Path) -> None:
     assert matrix.n_responses == 1056
     assert "label" in matrix.humans
     assert matrix.scores().min(initial=1, where=~np.isnan(matrix.scores())) >= 0
+
+
+@pytest.mark.parametrize("between", ["", "\n", "\r\n"])
+def test_jsonl_nested_too_deep_is_refused_in_one_line(tmp_path: Path, between: str) -> None:
+    deep = between.join(["["] * 20_000) + "]" * 20_000
+    lines = ['{"item": "a", "judge": "x", "score": 1, "z": ' + end for end in ("0}", deep + "}")]
+    with pytest.raises(SourceError, match=r"deep\.jsonl: .*nested deeper than 500 levels$"):
+        read_text(tmp_path, "\n".join(lines), "deep.jsonl")
+
+
+@pytest.mark.parametrize("noted", ["[" * 900, '\\"' + "{" * 900, [[]] * 900])
+def test_brackets_in_texts_and_side_by_side_are_not_deep(tmp_path: Path, noted: object) -> None:
+    row = json.dumps({"item": "a", "judge": "x", "score": 1, "note": noted})
+    for text in (row, f"\n{row}\n"):
+        assert column(read_text(tmp_path, text, "flat.jsonl"), "item") == ["a"]

@@ -547,6 +547,23 @@ def test_repeats_that_are_no_independent_draws_are_averaged() -> None:
     assert "averaged to one score" in panel.warnings[0]
 
 
+def test_repeats_on_few_items_are_averaged_so_that_bias_intervals_hold() -> None:
+    held, total = 0, 0
+    item, judge = (x.ravel() for x in np.indices((8, 3, 30))[:2])
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        bias = rng.normal(0, 0.1, 3)
+        bias -= bias.mean()
+        cell = rng.normal(0.5, 0.2, (8, 1)) + bias + rng.normal(0, 0.2, (8, 3))
+        score = cell[item, judge] + rng.normal(0, 0.2, item.size)
+        panel = hierarchical_gaussian(item, judge, score)
+        held += int(np.count_nonzero(np.abs(panel.bias - bias) < 1.96 * panel.bias_se))
+        total += 3
+        assert any("too few items to tell whether repeats" in text for text in panel.warnings)
+    # Two of the three errors are free, so 3 standard errors count 40 draws, not 60.
+    assert held / total > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 40)
+
+
 def test_related_errors_are_told() -> None:
     data = simulate(5, 300, [0.2, 0.2, 0.2, 0.2])
     shared = 0.2 * np.random.default_rng(0).standard_normal(300)

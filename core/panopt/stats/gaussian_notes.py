@@ -92,6 +92,15 @@ def on_repeats(averaged: NDArray[np.bool_], names: Names) -> str:
     )
 
 
+def on_untold(averaged: NDArray[np.bool_], names: Names) -> str:
+    """Say whose repeats were averaged because nothing could be learnt of their independence."""
+    return (
+        f"{names(np.flatnonzero(averaged).tolist())} scored too few items to tell whether repeats "
+        "are independent draws: they were averaged to one score an item, and noise_sd is that of "
+        "the average"
+    )
+
+
 def on_few(few: NDArray[np.bool_], names: Names) -> str:
     """Say who scored too little for its noise to be known."""
     return (

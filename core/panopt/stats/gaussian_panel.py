@@ -19,6 +19,7 @@ from panopt.stats.gaussian_notes import (
     on_screen,
     on_silent,
     on_two,
+    on_untold,
 )
 from panopt.stats.gaussian_pairs import Pairs, components, pair_moments
 from panopt.stats.gaussian_screen import Screen, related, rounding, screen
@@ -138,6 +139,14 @@ def fit_panel(  # noqa: PLR0913  # the three arrays are one table
     # Again, for a judge that is left out may have been the only link.
     _refuse_groups(components(pairs.n > 0, anchor[left]), left_names)
     warnings += on_related(related(pairs), anchor[left], left_names)
+    untold = _untold(pairs, sums)
+    if untold.any():
+        warnings.append(on_untold(untold, left_names))
+        rows = _averaged(rows, untold, n_items)
+        n = n.copy()
+        n[np.asarray(left)[untold]] = np.diag(pairs.n)[untold]
+        sums = panel_sums(*rows, n_items, anchor=anchor[left])
+        pairs = pair_moments(sums)
     fit, silent = _fit(sums, anchor[left], step)
     alike = _alike(fit, pairs, sums)
     if alike.any():
@@ -185,6 +194,12 @@ def _without(rows: Rows, found: Screen, shift: FloatArray, n_items: int) -> Rows
         raised[spare] -= shift[copy]
     code: Codes = np.cumsum(found.counted) - 1
     return item[take], code[moved[take]], raised[take]
+
+
+def _untold(pairs: Pairs, sums: PanelSums) -> NDArray[np.bool_]:
+    """Mark judges with repeats on too few items to tell if they are independent (judges,)."""
+    cells = np.diag(pairs.n)
+    return np.asarray((sums.n > cells) & (cells < _ENOUGH))
 
 
 def _alike(fit: GaussianPanel, pairs: Pairs, sums: PanelSums) -> NDArray[np.bool_]:

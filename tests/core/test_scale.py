@@ -147,6 +147,12 @@ def test_scores_on_a_common_range_never_get_a_wider_one(
         ([[1, 3], [2, 7]], ["ordinal:1:7", "ordinal:1:7"]),
         ([[0, 1], [0.3, 1]], ["continuous:0:1", "continuous:0:1"]),
         ([[0, 1], [1, 1]], ["binary", "binary"]),
+        # one unusual range where all use much of it, their own where they do not
+        ([[-3, 3], [0, 3]], ["ordinal:-3:3", "ordinal:-3:3"]),
+        (
+            [[-3, 3], [0, 900], [1, 3], [2, 7]],
+            ["ordinal:-3:3", "continuous:0:900"] + ["ordinal:1:7"] * 2,
+        ),
         ([], []),
     ],
 )

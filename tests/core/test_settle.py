@@ -339,6 +339,11 @@ def test_the_star_lets_humans_score_between_the_levels() -> None:
         ({"score": [4.0, 3.5]}, {"x": "ordinal:1:5"}, "score 3.5 is off the scale ordinal:1:5"),
         ({"score": [4.0, 1.0], "scale": "binary"}, {}, "item 'a', judge 'x': score 4 is off"),
         ({"score": [1.0, np.inf]}, {}, "item 'b', judge 'x': score inf is off the scale binary"),
+        (
+            {"score": [0.5, 1e308], "source": "votes.csv"},
+            {},
+            r"^votes\.csv: item 'b', judge 'x': 1e\+308 is no score: beyond 1e\+12; correct it",
+        ),
         ({"score": [-np.inf, 0.5]}, {}, "score -inf is off the scale continuous:0:1"),
         (
             {"score": [0.0, 1.0]},
@@ -416,3 +421,26 @@ def test_nothing_to_settle() -> None:
     empty = Study.concat([])
     assert settle_scales(empty, {"*": Scale("binary")}) == (empty, ())
     assert drop_copies(empty) == (empty, ())
+
+
+def test_judges_on_no_usual_scale_keep_their_own_range_with_a_warning() -> None:
+    rng = np.random.default_rng(0)
+    score = np.r_[rng.uniform(-11, 2, 20), rng.uniform(-4, 1073, 20), rng.integers(1, 6, 20)]
+    study = Study.from_columns(
+        {
+            "item": [f"i{i}" for i in range(20)] * 3,
+            "judge": np.repeat(["bart", "length", "five"], 20).tolist(),
+            "score": score,
+            "source": "votes.csv",
+        }
+    )
+    settled, _ = settle_scales(Study(study.table, (Source("votes.csv", "tables"),)), {})
+    scales = [Scale.parse(text.as_py()) for text in settled.table["scale"]][::20]
+    spans = [(scale.low, scale.high) for scale in scales]
+    assert spans[0] == (score[:20].min(), score[:20].max())
+    assert spans[1] == (score[20:40].min(), score[20:40].max())
+    assert spans[2] == (1, 5)
+    told = settled.sources[0].warnings
+    assert len(told) == 2
+    assert all("lie on no usual scale" in text for text in told)
+    assert "declare one with --scale 'bart=KIND:LOW:HIGH'" in told[0]

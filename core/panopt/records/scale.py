@@ -98,6 +98,11 @@ class Scale:
         return f"{self.kind}:{_shortest(self.low)}:{_shortest(self.high)}"
 
     @property
+    def usual(self) -> bool:
+        """Whether its range is one in common use for scores, not merely what the scores span."""
+        return (self.low, self.high) in COMMON_RANGES
+
+    @property
     def levels(self) -> NDArray[np.float64] | None:
         """The levels of an ordinal, binary or pairwise scale; None where it has none."""
         if self.kind == "binary":
@@ -168,7 +173,9 @@ def infer_scales(scores: Sequence[NDArray[np.float64]]) -> list[Scale]:
 
     A judge whose scores leave [0, 1] shows the panel's wide range; a judge that used only the
     part of it below 1 (or only 1s) is read on the wide range when it never scored strictly
-    between 0 and 1 nor 0 itself, and on [0, 1] when it did.
+    between 0 and 1 nor 0 itself, and on [0, 1] when it did. Judges that together fit no common
+    range share one only where each spans half of it; else those of no common range keep their
+    own.
     """
     alone = [infer_scale(x) for x in scores]
     inside = [scale.low >= 0.0 and scale.high <= 1.0 for scale in alone]
@@ -177,6 +184,10 @@ def infer_scales(scores: Sequence[NDArray[np.float64]]) -> list[Scale]:
         mixed = any(scale.kind == "continuous" for scale in alone)
         return [Scale("continuous") if mixed else scale for scale in alone]
     panel = infer_scale(np.concatenate(wide))
+    if not panel.usual and any(2 * _span(x) < panel.high - panel.low for x in wide):
+        usual = [x for x, scale in zip(scores, alone, strict=True) if scale.usual]
+        read = iter(infer_scales(usual))
+        return [next(read) if scale.usual else scale for scale in alone]
     found = []
     for x, scale, small in zip(scores, alone, inside, strict=True):
         finite = x[np.isfinite(x)]
@@ -184,6 +195,11 @@ def infer_scales(scores: Sequence[NDArray[np.float64]]) -> list[Scale]:
         takes_wide = fits and (not small or finite.min() >= 1.0)
         found.append(panel if takes_wide else scale)
     return found
+
+
+def _span(x: NDArray[np.float64]) -> float:
+    finite = x[np.isfinite(x)]
+    return float(finite.max() - finite.min())
 
 
 def _shortest(number: float) -> str:

@@ -25,6 +25,9 @@ from panopt.records.study import Study
 
 __all__ = ["drop_copies", "settle_scales"]
 
+#: No judge means a number beyond this as a score.
+_GREATEST = 1e12
+
 _VOTE_KEY = (*RESPONSE_KEY, "criterion", "judge", "repeat", "order")
 
 
@@ -91,7 +94,8 @@ def settle_scales(
     Raises
     ------
     SourceError
-        For a score off its declared scale, naming source, item, judge, value and rule; for human
+        For a score off its declared scale or beyond 1e12, naming source, item, judge, value and
+        rule; for human
         scores that fit two scales of other sizes alike (all 1, beside judges on 1 to 5).
     """
     if not len(study):
@@ -99,6 +103,9 @@ def settle_scales(
     columns = _Columns(study)
     columns.declare(declared)
     study = _classes_as_labels(study, columns)
+    # No scale allows an infinite score, and none is inferred from it.
+    beyond = np.abs(columns.score) > _GREATEST
+    columns.score[beyond] = np.copysign(np.inf, columns.score[beyond])
     n_declared = len(columns.known)
     key = (columns.criterion.astype(np.int64) * len(columns.judges) + columns.judge) * 2
     key += columns.human
@@ -222,6 +229,7 @@ def _settle_criterion(blocks: Sequence[NDArray[np.int64]], columns: _Columns) ->
                 (fitting(found, x) if found else None) or inferred
                 for x, inferred in zip(scores, infer_scales(scores), strict=True)
             ]
+        _doubt_spans(open_, scales, found, columns)
         judges_on: dict[Scale, list[str]] = {}
         for rows, scale in zip(open_, scales, strict=True):
             columns.scale[rows] = columns.code(scale)
@@ -294,6 +302,28 @@ def _undoubted(read: PersonScale, rows: NDArray[np.int64], columns: _Columns) ->
     return read.scale
 
 
+def _doubt_spans(
+    blocks: Sequence[NDArray[np.int64]],
+    scales: Sequence[Scale],
+    found: Counter[Scale],
+    columns: _Columns,
+) -> None:
+    """Say whose scores are read on a range that is theirs alone."""
+    for rows, scale in zip(blocks, scales, strict=True):
+        if scale.usual or scale in found:
+            continue
+        name = columns.judges[columns.judge[rows[0]]]
+        criterion = columns.criteria[columns.criterion[rows[0]]]
+        x = columns.score[rows]
+        x = x[np.isfinite(x)]
+        text = (
+            f"scores of {name!r} on {criterion!r} lie on no usual scale "
+            f"({x.min():g}..{x.max():g}): read as {scale}, the range they span; declare one with "
+            f"--scale '{name}=KIND:LOW:HIGH'"
+        )
+        columns.doubts.append((columns.source_of(int(rows[0])), text))
+
+
 def _mend_off(
     study: Study,
     columns: _Columns,
@@ -303,9 +333,16 @@ def _mend_off(
 ) -> tuple[Study, tuple[str, ...]]:
     """Refuse the scores off their scale, or make them failed votes."""
     rows = np.flatnonzero(off)
-    row, score = int(rows[0]), columns.score
+    row, score = int(rows[0]), study.numbers("score")
     if off_scale == "error":
         first = {name: study.table[name][row].as_py() for name in ("source", "item", "judge")}
+        if _GREATEST < abs(score[row]) < np.inf:
+            raise SourceError(
+                f"{score[row]:g} is no score: beyond {_GREATEST:g}; correct it, or count it as "
+                "failed with --off-scale fail",
+                source=first["source"] or "study",
+                place=f"item {first['item']!r}, judge {first['judge']!r}",
+            )
         raise SourceError(
             f"score {score[row]:g} is off the scale {columns.scale_of(row)} ({len(rows)} such "
             "scores); declare the right one with --scale, or count them as failed with "

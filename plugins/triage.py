@@ -2,7 +2,8 @@
 
 *Trust*: the verdict's confidence reaches the threshold that human labels certified; or, without
 labels, the judges agree beyond chance and the panel leaves less than epsilon on the other side of
-the pass mark (and then nothing is guaranteed). *Human*: no judge decided. What is left is uncertain, and the question is why:
+the pass mark (and then nothing is guaranteed). *Human*: no judge decided. What is left is
+uncertain, and the question is why:
 
 - *ambiguous* (aleatoric): more judging would not settle it. Its human labels are split, or most
   of the judges' spread is single judges contradicting themselves, or the judges are many and
@@ -20,7 +21,6 @@ doubt falls below epsilon, ``q = Phi^-1(1 - epsilon)``, with probability
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,10 +36,7 @@ from panopt.stats.binomial import clopper_pearson
 from panopt.stats.certify import CertifiedThreshold
 from panopt.stats.shares import larger_share, within_share
 
-if TYPE_CHECKING:
-    from panopt.stats.coincidence import Coefficient, Units
-
-__all__ = ["REASONS", "Triage", "settling_chance", "triage", "unproven_agreement", "vote_doubt"]
+__all__ = ["REASONS", "Triage", "settling_chance", "triage", "vote_doubt"]
 
 Floats = NDArray[np.float64]
 
@@ -74,10 +71,6 @@ _NO_VERDICT = {
 #: Shares from which human labels count as split, and repeats as wavering.
 SPLIT_SHARE = 0.6
 WAVER_SHARE = 0.5
-
-_DRAWS = 300  # of the bootstrap that tells agreement from chance
-_FEW_DRAWS = 60  # where clusters are many: each draw then walks over every unit
-_MANY_UNITS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,108 +239,6 @@ def vote_doubt(share: ArrayLike, n_votes: ArrayLike) -> Floats:
     return np.asarray(betainc(agreeing + 1.0, n - agreeing + 1.0, 0.5))
 
 
-def unproven_agreement(
-    ratings: ArrayLike,
-    *,
-    n_boot: int,
-    rng: np.random.Generator,
-    level: float = 0.95,
-    clusters: NDArray[np.integer] | None = None,
-) -> str | None:
-    """Say why the judges' agreement beyond chance is not shown; None where it is.
-
-    It is shown when the lower end of the bootstrap interval of Krippendorff's nominal alpha is
-    above 0. Resamples in which all ratings are equal count as agreement by chance.
-
-    Parameters
-    ----------
-    ratings
-        Sides or labels as numeric codes, shape (responses, judges), NaN missing.
-    n_boot
-        Bootstrap draws, of which at most 300 are made; 0 goes by alpha itself.
-    rng
-        Source of randomness.
-    level
-        Level of the two-sided interval, in (0, 1).
-    clusters
-        Cluster of each response, from 0, shape (responses,); whole clusters are resampled.
-
-    Raises
-    ------
-    ValueError
-        For ratings that are no matrix, or options off their range.
-
-    Notes
-    -----
-    Assumes that responses (or clusters) are a random sample. Work is in the distinct rows.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> unproven_agreement([[1, 1], [0, 0]] * 10, n_boot=300, rng=rng)
-    >>> unproven_agreement([[1, 0], [0, 1]] * 10, n_boot=300, rng=rng)
-    'the judges agree no better than chance (alpha -0.950)'
-    """
-    from panopt.stats.coincidence import krippendorff, rated_units  # noqa: PLC0415 - late
-
-    given = np.asarray(ratings, dtype=np.float64)
-    if given.ndim != 2:
-        raise ValueError(f"ratings of shape {given.shape} must have two axes: responses, judges")
-    if n_boot < 0:
-        raise ValueError(f"n_boot = {n_boot} must be 0 or more")
-    if not 0.0 < level < 1.0:
-        raise ValueError(f"level = {level} must lie strictly between 0 and 1")
-    units = rated_units(given)
-    if units.n_units < 2:
-        return f"{units.n_units} response(s) have votes of two judges, so agreement is not shown"
-    coefficient = krippendorff(units, "nominal")
-    value = float(coefficient(units.counts[None, :].astype(np.float64))[0])
-    if np.isnan(value):
-        return "all votes are the same, so agreement cannot be told from chance"
-    if value <= 0.0:
-        return f"the judges agree no better than chance (alpha {value:.3f})"
-    if not n_boot:
-        return None
-    low = _least_alpha(units, coefficient, value, min(n_boot, _DRAWS), rng, level, clusters)
-    if low > 0.0:
-        return None
-    return (
-        f"the judges are not shown to agree better than chance (alpha {value:.3f}, "
-        f"{level:.0%} interval from {low:.3f})"
-    )
-
-
-def _least_alpha(  # noqa: PLR0913 - the parts of one interval
-    units: Units,
-    coefficient: Coefficient,
-    value: float,
-    n_boot: int,
-    rng: np.random.Generator,
-    level: float,
-    clusters: NDArray[np.integer] | None,
-) -> float:
-    from panopt.stats.bootstrap import (  # noqa: PLC0415 - scipy is imported late
-        cluster_weights,
-        pattern_weights,
-        percentile_interval,
-    )
-
-    free = units.n_units
-    weights = None
-    if clusters is not None:
-        among = np.unique(clusters[units.kept], return_inverse=True)[1]
-        if int(among.max()) + 1 < free:
-            free = int(among.max()) + 1
-            draws = min(n_boot, _FEW_DRAWS) if units.n_units > _MANY_UNITS else n_boot
-            weights = cluster_weights(units.pattern, among, draws, rng)
-    if free < 2:
-        return -np.inf
-    if weights is None:
-        weights = pattern_weights(units.counts, n_boot, rng)
-    found = np.nan_to_num(np.concatenate([coefficient(block) for block in weights]), nan=0.0)
-    return percentile_interval(found, value, n_units=free, alpha=1.0 - level)[0]
-
-
 def _optional(values: ArrayLike | None, shape: tuple[int, ...]) -> Floats:
     array = np.full(shape, np.nan) if values is None else np.asarray(values, dtype=np.float64)
     if array.shape != shape:
@@ -436,6 +327,8 @@ def _certified(
 
 def _unproven(matrix: Matrix, ask: Ask) -> str | None:
     """Say why the judges' agreement on the verdict is not shown, as in `unproven_agreement`."""
+    from panopt.stats.beyond_chance import unproven_agreement  # noqa: PLC0415 - scipy is late
+
     sides, _ = ballots(matrix)
     if matrix.scale.kind not in ("nominal", "pairwise"):
         sides = np.where(np.isnan(sides), np.nan, sides >= ask.threshold)
@@ -500,7 +393,8 @@ def _no_guarantee(
 ) -> str:
     own = f"trust means that the panel's own doubt is below {epsilon:g}"
     if unproven is not None:
-        own = f"{unproven}: nothing is trusted without human labels"
+        more = "more human labels" if result.n_labels else "human labels"
+        own = f"{unproven}: nothing is trusted without {more}"
     if certified is None:
         labels = (
             f"only {result.n_labels} usable human labels" if result.n_labels else "no human labels"

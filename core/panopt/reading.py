@@ -11,7 +11,7 @@ from panopt.errors import AskError, LabelsError, NotALogError, SourceError
 from panopt.host import Host
 from panopt.records.ask import Reading
 from panopt.records.labels import attach_labels
-from panopt.records.runs import drop_twins
+from panopt.records.runs import drop_twins, warn_of_doubles
 from panopt.records.scale import Scale
 from panopt.records.settle import drop_copies, settle_scales
 from panopt.records.source import MARK, REPORT_FILES, SourceFile
@@ -149,6 +149,7 @@ def read(
         )
     study, twins = drop_twins(study)
     study, copies = drop_copies(study)
+    study = warn_of_doubles(study)
     if labels is not None:
         study = read_labels(study, labels, reading=reading, criterion=criterion, host=host)
     study, inferred = settle_scales(study, declared, off_scale=reading.off_scale)

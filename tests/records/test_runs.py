@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from panopt.records.runs import drop_earlier_attempts, drop_twins
+from panopt.records.runs import drop_earlier_attempts, drop_twins, warn_of_doubles
 from panopt.records.source import Source
 from panopt.records.study import Study
 
@@ -58,3 +58,32 @@ def test_runs_of_other_tasks_and_the_same_run_scored_twice_stay() -> None:
     assert drop_earlier_attempts(other) == (other, ())
     scored = Study.concat([attempt("r", day, ["a"]), attempt("r", day, ["a"])])
     assert drop_earlier_attempts(scored) == (scored, ())
+
+
+def scored(run: str, scores: list[float], order: int = 1, location: str | None = None) -> Study:
+    """Give a file of one run with one score an item, in some order."""
+    at = location or f"{run}.json"
+    items = [f"i{k}" for k in range(len(scores))][::order]
+    columns = {"item": items, "judge": "j", "score": scores[::order], "run": run, "source": at}
+    return Study.from_columns(columns, sources=[Source(at, "promptfoo", runs=(run,))])
+
+
+def test_runs_with_the_same_judgments_under_two_names_are_warned_of() -> None:
+    scores = [0.25 * (k % 4) for k in range(12)]
+    near = [*scores[:-1], 0.7]
+    whole = Study.concat([scored("a", scores), scored("near", near), scored("b", scores, -1)])
+    study = warn_of_doubles(whole)
+    assert len(study) == 36
+    assert [len(source.warnings) for source in study.sources] == [0, 0, 1]
+    assert study.sources[2].warnings[0] == (
+        "two runs hold the same 12 judgments (run 'a' of a.json, run 'b'): they are counted "
+        "twice unless one is left out"
+    )
+
+
+def test_few_judgments_and_runs_of_one_file_are_not_taken_for_doubles() -> None:
+    few = Study.concat([scored("a", [1.0, 0.0]), scored("b", [1.0, 0.0])])
+    assert warn_of_doubles(few) is few
+    one = [scored(run, [1.0] * 12, location="t.csv") for run in "ab"]
+    whole = Study.concat([*one, scored("c", [0.0] * 12)])
+    assert warn_of_doubles(whole) is whole

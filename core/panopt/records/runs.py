@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 
 from panopt.records.study import Study
 
-__all__ = ["drop_earlier_attempts", "drop_nameless", "drop_twins"]
+__all__ = ["drop_earlier_attempts", "drop_nameless", "drop_twins", "warn_of_doubles"]
+
+#: Fewer judgments may well agree by chance.
+LEAST_DOUBLED = 10
+
+_JUDGMENT = ("system", "item", "epoch", "criterion", "judge", "repeat", "order")
+_VERDICT = ("label", "status", "response_hash")
 
 
 def drop_twins(study: Study) -> tuple[Study, tuple[str, ...]]:
@@ -95,3 +103,45 @@ def drop_earlier_attempts(study: Study) -> tuple[Study, tuple[str, ...]]:
         "earlier ones were dropped"
     )
     return study.filter(~gone), (note,)
+
+
+def warn_of_doubles(study: Study) -> Study:
+    """Warn where runs of different sources hold the same judgments under different names.
+
+    Such as a result that was imported under a new id and exported again. The judgments stay:
+    a run that was repeated and came out the same is no copy, and only the user can tell.
+    """
+    if len(study.sources) < 2 or not len(study):
+        return study
+    run, names = study.codes("run")
+    sizes = np.bincount(run, minlength=len(names))
+    shared = np.flatnonzero(np.bincount(sizes) > 1)
+    alike = (sizes >= LEAST_DOUBLED) & np.isin(sizes, shared)
+    if not alike.any():
+        return study
+    part = study.filter(alike[run])
+    run = part.codes("run")[0]
+    source, locations = part.codes("source")
+    score = np.unique(part.numbers("score"), return_inverse=True)[1]
+    verdict = part.group((*_JUDGMENT, *_VERDICT))
+    order = np.lexsort((score, verdict, run))
+    held = np.stack((verdict[order], score[order]), axis=1)
+    starts = np.flatnonzero(np.r_[True, np.diff(run[order]) != 0])
+    seen: dict[bytes, tuple[str, int]] = {}
+    doubts: dict[str, list[str]] = {}
+    for start, rows in zip(starts.tolist(), np.split(held, starts[1:]), strict=True):
+        first = order[start]
+        name, place = names[run[first]], int(source[first])
+        other, home = seen.setdefault(hashlib.sha256(rows.tobytes()).digest(), (name, place))
+        if home != place:
+            doubts.setdefault(locations[place], []).append(
+                f"two runs hold the same {len(rows)} judgments (run {other!r} of "
+                f"{locations[home]}, run {name!r}): they are counted twice unless one is left out"
+            )
+    if not doubts:
+        return study
+    told = (
+        replace(each, warnings=(*each.warnings, *doubts.get(each.location, ())))
+        for each in study.sources
+    )
+    return Study(study.table, tuple(told))

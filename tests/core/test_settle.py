@@ -444,3 +444,58 @@ def test_judges_on_no_usual_scale_keep_their_own_range_with_a_warning() -> None:
     assert len(told) == 2
     assert all("lie on no usual scale" in text for text in told)
     assert "declare one with --scale 'bart=KIND:LOW:HIGH'" in told[0]
+
+
+def votes(**scores: list[float]) -> Study:
+    table = [(f"i{i}", name, x) for name, column in scores.items() for i, x in enumerate(column)]
+    item, judge, score = zip(*table, strict=True)
+    study = Study.from_columns(
+        {"item": list(item), "judge": list(judge), "score": list(score), "source": "votes.csv"}
+    )
+    return Study(study.table, (Source("votes.csv", "tables"),))
+
+
+BINARY = [0.0, 1.0] * 25
+
+
+def test_a_mistyped_score_of_a_binary_judge_is_refused_not_a_wider_scale() -> None:
+    typo = [*BINARY[:-1], 7.0]
+    message = (
+        r"^votes\.csv: item 'i49', judge 'b': score 7 is outside \[0, 1\], where the other 49 "
+        r"scores of 'b' on '.*' are all 0 or 1 \(binary\); correct it, or declare "
+        r"--scale 'b=KIND:LOW:HIGH'$"
+    )
+    with pytest.raises(SourceError, match=message):
+        settle_scales(votes(a=BINARY, b=typo), {})
+    settled, _ = settle_scales(votes(a=BINARY, b=typo), {"b": Scale.parse("ordinal:0:10")})
+    assert settled.table["scale"].to_pylist()[50] == "ordinal:0:10"
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        {"a": [*BINARY[:-3], 7.0, 3.0, 4.0]},
+        {"a": [*BINARY[:-1], 7.0], "b": [0.0, 2.0, 5.0, 10.0, 3.0]},
+    ],
+)
+def test_few_scores_beyond_a_binary_judges_others_are_a_doubt(
+    scores: dict[str, list[float]],
+) -> None:
+    settled, _ = settle_scales(votes(**scores), {})
+    assert settled.table["scale"].to_pylist()[0] == "ordinal:0:10"
+    assert "if they are slips, the scale is wrong for all" in settled.sources[0].warnings[0]
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        [1.0] * 49 + [5.0],
+        [0.0] * 40 + [1.0] * 4 + [3.0, 5.0, 6.0, 7.0, 9.0, 10.0],
+        [0.0] * 49 + [10.0],
+        [0.0, 1.0, 1.0, 0.0, 7.0],
+        [2.0] * 30 + [100.0],
+    ],
+)
+def test_skewed_use_of_a_wide_scale_is_read_without_a_doubt(scores: list[float]) -> None:
+    settled, _ = settle_scales(votes(a=scores), {})
+    assert not settled.sources[0].warnings

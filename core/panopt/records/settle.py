@@ -20,13 +20,19 @@ from panopt.records.people import (
     fitting,
     people_scales,
 )
-from panopt.records.scale import Scale, infer_scales
+from panopt.records.scale import Scale, infer_scale, infer_scales
 from panopt.records.study import Study
 
 __all__ = ["drop_copies", "settle_scales"]
 
 #: No judge means a number beyond this as a score.
 _GREATEST = 1e12
+
+#: From this many 0s and 1s on, another score may be a slip.
+_TELLING = 10
+
+#: Share of scores outside [0, 1] up to which they may be slips, and up to which they must be.
+_STRAY, _FEW_STRAYS = 0.1, 0.02
 
 _VOTE_KEY = (*RESPONSE_KEY, "criterion", "judge", "repeat", "order")
 
@@ -141,6 +147,7 @@ class _Columns:
         self.known: dict[str, int] = {text: code for code, text in enumerate(texts)}
         self.starred = np.zeros(len(self.score), dtype=np.bool_)
         self.source, self.sources = study.codes("source")
+        self.item = study.table["item"]
         #: Source and text of every scale that may well be another.
         self.doubts: list[tuple[str | None, str]] = []
 
@@ -154,6 +161,10 @@ class _Columns:
     def source_of(self, row: int) -> str | None:
         """Name the source of a row, None where it has none."""
         return self.sources[self.source[row]] if self.source[row] >= 0 else None
+
+    def item_of(self, row: int) -> str:
+        """Name the item of a row."""
+        return str(self.item[row].as_py())
 
     def declare(self, declared: Mapping[str, Scale]) -> None:
         """Settle the scales the user declares."""
@@ -217,6 +228,7 @@ def _settle_criterion(blocks: Sequence[NDArray[np.int64]], columns: _Columns) ->
         if len(rows) and columns.starred[rows[0]]:
             scale, x = columns.scale_of(rows[0]), columns.score[rows]
             _undoubted(PersonScale(scale, declared_rival(scale, x)), rows, columns)
+    _refuse_typos(scored, columns)
     for people in (False, True):
         open_ = [rows[columns.scale[rows] < 0] for rows in scored]
         open_ = [rows for rows in open_ if len(rows) and bool(columns.human[rows[0]]) is people]
@@ -300,6 +312,52 @@ def _undoubted(read: PersonScale, rows: NDArray[np.int64], columns: _Columns) ->
         )
     )
     return read.scale
+
+
+def _refuse_typos(scored: Sequence[NDArray[np.int64]], columns: _Columns) -> None:
+    """Refuse a lone score outside [0, 1] of a judge who else gave 0s and 1s only.
+
+    It would stretch the scale of all the others. Where another judge of the criterion is on a
+    wider scale that holds it, or the scores outside are more than a few, it is but a doubt.
+    """
+    wider: list[tuple[float, float]] = []
+    suspects = []
+    for rows in scored:
+        x = columns.score[rows]
+        take = np.isfinite(x)
+        x = x[take]
+        if not len(x):
+            continue
+        out = (x < 0.0) | (x > 1.0)
+        rest, n = x[~out], int(np.count_nonzero(out))
+        two = len(rest) >= _TELLING and set(np.unique(rest).tolist()) == {0.0, 1.0}
+        if columns.scale[rows[0]] < 0 and two and 0 < n <= _STRAY * len(x):
+            suspects.append((rows[take], out, n == 1 or n <= _FEW_STRAYS * len(x)))
+        elif columns.scale[rows[0]] >= 0:
+            scale = columns.scale_of(rows[0])
+            wider.append((scale.low, scale.high))
+        elif out.any():
+            scale = infer_scale(x)
+            wider.append((scale.low, scale.high))
+    for rows, out, lone in suspects:
+        x, row = columns.score[rows], int(rows[out][0])
+        name, item = columns.judges[columns.judge[row]], columns.item_of(row)
+        criterion, source = columns.criteria[columns.criterion[row]], columns.source_of(row)
+        mend = f"correct it, or declare --scale '{name}=KIND:LOW:HIGH'"
+        fits = f"the other {np.count_nonzero(~out)} scores of {name!r} on {criterion!r}"
+        if lone and not any(low <= x.min() and x.max() <= high for low, high in wider):
+            raise SourceError(
+                f"score {columns.score[row]:g} is outside [0, 1], where {fits} are all 0 or 1 "
+                f"(binary); {mend}",
+                source=source or "study",
+                place=f"item {item!r}, judge {name!r}",
+            )
+        text = (
+            f"{np.count_nonzero(out)} scores of {name!r} on {criterion!r} are outside [0, 1] "
+            f"(first: {columns.score[row]:g}, item {item!r}) while {fits} are all 0 or 1: "
+            f"if they are slips, the scale is wrong for all; {mend}"
+        )
+        columns.doubts.append((source, text))
 
 
 def _doubt_spans(

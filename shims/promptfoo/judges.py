@@ -49,6 +49,8 @@ SECRET = re.compile(
     rb'"(?:api[_-]?key|\w*token|\w*secret|password|authorization)"\s*:\s*"(?!\[REDACTED\]|")',
     re.IGNORECASE,
 )
+#: A URL: scheme, user and password, host and path, query and fragment.
+URL = re.compile(r"(\b[a-z][a-z0-9+.-]*://)(?:[^\s/?#]*@)?([^\s?#]*)(?:[?#]\S*)?", re.IGNORECASE)
 LONGEST = 512
 MOST_KEPT = 4096
 
@@ -107,7 +109,9 @@ class GraderNames:
     def _read(self, raw: msgspec.Raw) -> Grader:
         first = bytes(memoryview(raw)[:1])
         if first == b'"':
-            return Grader(decode(raw, _text) or None)
+            written = decode(raw, _text)
+            shown = _without_secret(written)
+            return Grader(shown or None, b"" if shown == written else _digest(bytes(raw)))
         if first != b"{":
             return UNKNOWN
         self.secret = self.secret or SECRET.search(memoryview(raw)) is not None
@@ -118,9 +122,12 @@ class GraderNames:
         name = _name(decode(raw, _shape))
         if "config" in fields and "label" not in fields and set(fields) <= DECLARED:
             # only a digest, only in memory: tells judges of one id apart
-            digest = hashlib.blake2b(bytes(fields["config"]), digest_size=8).digest()
-            return Grader(name, digest)
+            return Grader(name, _digest(bytes(fields["config"])))
         return Grader(name)
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=8).digest()
 
 
 def _name(shape: _Shape) -> str | None:
@@ -129,8 +136,19 @@ def _name(shape: _Shape) -> str | None:
         inner = decode(shape.options, _shape).id
     for name in (shape.label, shape.id, shape.modelName, inner, shape.scriptPath):
         if isinstance(name, str) and name:
-            return name
+            return _without_secret(name)
     return None
+
+
+def _without_secret(name: str) -> str:
+    """Take user, password, query and fragment off a URL in a name: keys stand in them.
+
+    Examples
+    --------
+    >>> _without_secret("https://me:pa55@host/v1?key=sk-1"), _without_secret("openai:gpt-4o@x?")
+    ('https://host/v1', 'openai:gpt-4o@x?')
+    """
+    return URL.sub(r"\1\2", name)
 
 
 def plain_type(kind: str) -> str:

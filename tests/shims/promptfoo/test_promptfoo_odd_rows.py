@@ -256,3 +256,23 @@ def test_a_head_full_of_brackets_costs_little_memory(opening: bytes) -> None:
     tracemalloc.stop()
     assert keys == (frozenset() if opening == b"[" else {"a", "a.a", "a.a.a"})
     assert peak < 4e6
+
+
+@pytest.mark.parametrize("as_object", [False, True])
+def test_user_password_and_query_of_a_url_are_no_part_of_a_judges_name(
+    read_results: ReadResults, make_results: MakeResults, *, as_object: bool
+) -> None:
+    urls = [f"https://me:pa55word@host/v1?key=sk-{number}" for number in "12"]
+    rows = []
+    for url in urls:
+        component = judged(1)
+        component["assertion"]["provider"] = {"id": url} if as_object else url
+        rows.append(component)
+    study = read_results(make_results([rows]))
+    told = repr(study.table.to_pylist()) + repr(study.sources)
+    assert "https://host/v1" in told
+    assert "pa55word" not in told
+    assert "sk-" not in told
+    assert len(study.table) == 2
+    source = study.sources[0]
+    assert as_object or any("https://host/v1" in said for said in source.notes + source.warnings)

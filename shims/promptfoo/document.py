@@ -24,11 +24,13 @@ from panopt.shims.promptfoo.pull import pull_rows
 from panopt.shims.promptfoo.schema import Header, Summary, decode
 from panopt.shims.promptfoo.stream import PrettyRows, Stream, lines
 
-__all__ = ["Document", "is_whole", "load_yaml", "open_json"]
+__all__ = ["Document", "check_aliases", "is_whole", "load_yaml", "open_json"]
 
 #: Larger JSON is cut row by row where it is indented as promptfoo does.
 STREAM_ABOVE = 16 << 20
 VERSIONS = (1, 2, 3, 4)
+#: Bytes that the aliases of a small YAML file may stand for; a large file may grow twentyfold.
+MOST_FOLLOWED = 1 << 26
 ROWS = msgspec.json.Decoder(list[msgspec.Raw])
 HEADER = msgspec.json.Decoder(Header)
 SUMMARY = msgspec.json.Decoder(Summary)
@@ -94,8 +96,11 @@ class Document:
 
     def _elements(self) -> Iterator[bytes | msgspec.Raw]:
         if self._source.suffix != ".json":
-            data = msgspec.json.encode(load_yaml(self._stream.read()))
-            yield from self._whole(data)
+            content = self._stream.read()
+            tree = load_yaml(content)
+            if b"*" in content:
+                check_aliases(tree, len(content))
+            yield from self._whole(msgspec.json.encode(tree))
             return
         large = self._low_memory or self._is_large()
         if large and self._source.head.startswith(b'{\n  "'):
@@ -177,6 +182,54 @@ def load_yaml(data: bytes) -> Any:  # noqa: ANN401 - any YAML
         return yaml.load(data, Loader=loader)  # noqa: S506 - a safe loader, less dates
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
+
+
+def check_aliases(tree: Any, written: int) -> None:  # noqa: ANN401 - any YAML
+    """Raise where YAML of `written` bytes is far larger once its aliases are followed.
+
+    Aliases are one object in memory: each is gone through once, whoever stands for it.
+
+    Raises
+    ------
+    ValueError
+        Where it would grow beyond measure, or holds itself.
+
+    Examples
+    --------
+    >>> text = ["lol"] * 9
+    >>> check_aliases([text, text], 50)
+    >>> for _ in range(9): text = [text] * 9
+    >>> check_aliases(text, 400)
+    Traceback (most recent call last):
+    ...
+    ValueError: its aliases stand for more than 67 MB
+    """
+    most = MOST_FOLLOWED + 20 * written
+    sizes: dict[int, int] = {}
+    waiting: list[tuple[Any, bool]] = [(tree, False)]
+    while waiting:
+        node, is_done = waiting.pop()
+        if id(node) in sizes and not is_done:
+            if not sizes[id(node)]:
+                raise ValueError("an alias stands within what it stands for")
+            continue
+        inner = _inner(node)
+        if is_done or not inner:
+            size = 4 + len(node) if isinstance(node, str | bytes) else 8
+            size += sum(sizes[id(one)] for one in inner)
+            if size > most:
+                raise ValueError(f"its aliases stand for more than {most / 1e6:.0f} MB")
+            sizes[id(node)] = size
+            continue
+        sizes[id(node)] = 0  # until what is in it is known
+        waiting.append((node, True))
+        waiting += [(one, False) for one in inner]
+
+
+def _inner(node: Any) -> list[Any]:  # noqa: ANN401 - any YAML
+    if isinstance(node, dict):
+        return [*node, *node.values()]
+    return list(node) if isinstance(node, list | tuple | set) else []
 
 
 def is_whole(line: bytes) -> bool:

@@ -8,6 +8,7 @@ import json
 import random
 import tracemalloc
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -276,3 +277,35 @@ def test_user_password_and_query_of_a_url_are_no_part_of_a_judges_name(
     assert len(study.table) == 2
     source = study.sources[0]
     assert as_object or any("https://host/v1" in said for said in source.notes + source.warnings)
+
+
+BOMB = """evalId: eval-made
+config: {{}}
+results:
+  version: 3
+  bomb:
+    a: &a [lol, lol, lol, lol, lol, lol, lol, lol, lol]
+{levels}
+  results: [{{testIdx: 0, promptIdx: 0, metadata: *{last}}}]
+"""
+
+
+@pytest.mark.parametrize("letters", ["abcdefghi", "abcdefghijklmno"])
+def test_aliases_that_stand_for_gigabytes_are_refused(
+    tmp_path: Path, read_results: ReadResults, letters: str
+) -> None:
+    levels = "\n".join(
+        f"    {b}: &{b} [{', '.join(['*' + a] * 9)}]"
+        for a, b in pairwise(letters)
+    )
+    path = tmp_path / "bomb.yaml"
+    path.write_text(BOMB.format(levels=levels, last=letters[-1]))
+    with pytest.raises(SourceError, match=r"bomb\.yaml: .*aliases stand for more than 67 MB"):
+        read_results(path)
+
+
+def test_an_alias_within_itself_is_refused(tmp_path: Path, read_results: ReadResults) -> None:
+    path = tmp_path / "ring.yaml"
+    path.write_text(BOMB.format(levels="    z: &z {y: [*z]}", last="a"))
+    with pytest.raises(SourceError, match="an alias stands within what it stands for"):
+        read_results(path)

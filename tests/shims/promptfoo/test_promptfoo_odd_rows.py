@@ -294,10 +294,7 @@ results:
 def test_aliases_that_stand_for_gigabytes_are_refused(
     tmp_path: Path, read_results: ReadResults, letters: str
 ) -> None:
-    levels = "\n".join(
-        f"    {b}: &{b} [{', '.join(['*' + a] * 9)}]"
-        for a, b in pairwise(letters)
-    )
+    levels = "\n".join(f"    {b}: &{b} [{', '.join(['*' + a] * 9)}]" for a, b in pairwise(letters))
     path = tmp_path / "bomb.yaml"
     path.write_text(BOMB.format(levels=levels, last=letters[-1]))
     with pytest.raises(SourceError, match=r"bomb\.yaml: .*aliases stand for more than 67 MB"):

@@ -72,6 +72,9 @@ _NO_VERDICT = {
 SPLIT_SHARE = 0.6
 WAVER_SHARE = 0.5
 
+#: Votes of the panel that a stronger judge is taken to be worth: a convention, not a measurement.
+WORTH = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Triage:
@@ -102,7 +105,7 @@ def triage(  # noqa: PLR0913 - one argument an option
     epsilon: float = 0.1,
     human_share: ArrayLike | None = None,
     waver_share: ArrayLike | None = None,
-    worth: float = 5.0,
+    worth: float = WORTH,
     promise: float = 0.25,
 ) -> Triage:
     """Decide what to do with each response.
@@ -185,7 +188,7 @@ def triage(  # noqa: PLR0913 - one argument an option
 
 
 def settling_chance(
-    doubt: ArrayLike, n_votes: ArrayLike, *, epsilon: float = 0.1, worth: float = 5.0
+    doubt: ArrayLike, n_votes: ArrayLike, *, epsilon: float = 0.1, worth: float = WORTH
 ) -> Floats:
     """Give the probability that a stronger judge brings the doubt below epsilon, either way.
 
@@ -257,7 +260,13 @@ def _check_options(epsilon: float, worth: float, promise: float) -> None:
 
 @hookimpl
 def panopt_decide(matrix: Matrix, consensus: Consensus, ask: Ask) -> Decisions | None:
-    """Decide on each response of one criterion, with the reason in words."""
+    """Decide on each response of one criterion, with the reason in words.
+
+    None where only programs judged and no human did: their checks leave nothing to decide.
+    """
+    programs = matrix.n_judges > 0 and all(kind == "program" for kind in matrix.judge_kinds)
+    if programs and not len(matrix.human_votes.row):
+        return None
     calibration = calibrate(matrix, consensus, ask)
     result = certify(calibration, ask)
     confidence, n_votes = consensus.confidence, consensus.n_votes.astype(np.float64)
@@ -355,7 +364,9 @@ def _sentences(certified: float | None, epsilon: float, unproven: str | None) ->
         if certified
         else "every verdict is certified, whatever its confidence ({confidence:.3f})"
     )
-    stronger = "a stronger judge would settle it with probability {chance:.2f}"
+    stronger = (
+        f"a judge worth {WORTH:g} of these votes would settle it with probability {{chance:.2f}}"
+    )
     return (
         reaches,
         f"doubt {{doubt:.3f}} is below {epsilon:g}; too few human labels to guarantee anything",

@@ -301,9 +301,22 @@ def test_hook_escalates_a_tie_of_two_and_says_when_all_is_certified(judged: Judg
     assert found is not None
     assert found.name(3) == "escalate"
     assert found.why(3).endswith(
-        "2 vote(s), a stronger judge would settle it with probability 0.42"
+        "2 vote(s), a judge worth 5 of these votes would settle it with probability 0.42"
     )
     assert found.why(0) == "every verdict is certified, whatever its confidence (1.000)"
+
+
+def test_checks_by_programs_need_no_triage_unless_humans_labelled(judged: Judge) -> None:
+    votes = np.tile([[1.0], [0.0]], (20, 1))
+    case = judged(votes)
+    programs = replace(case.matrix, judge_kinds=("program",))
+    assert panopt_decide(programs, case.consensus, Ask()) is None
+    assert panopt_decide(case.matrix, case.consensus, Ask()) is not None
+    labelled = judged(votes, human=votes[:, 0])
+    programs = replace(labelled.matrix, judge_kinds=("program",))
+    found = panopt_decide(programs, labelled.consensus, Ask())
+    assert found is not None
+    assert found.guarantee is not None
 
 
 def test_every_sentence_can_be_filled(judged: Judge) -> None:

@@ -24,6 +24,7 @@ from panopt.stats.coincidence import krippendorff, rated_units
 from panopt.stats.kappa import PairwiseKappa, Weights, cohen_kappa, pairwise_kappa
 from panopt.stats.patterns import level_codes
 from panopt.stats.reliability import (
+    TOO_ALIKE,
     Reliability,
     check_alpha,
     cluster_codes,
@@ -211,11 +212,14 @@ def _with_draws(
         return replace(result, no_interval=why)
     if free < 2 or np.ptp(found) < 1e-12:
         return with_interval(replace(result, se=0.0), free, alpha=alpha, bounds=(-1, 1))
+    if np.unique(found.round(9)).size <= _FEW_VALUES:
+        return replace(result, no_interval=TOO_ALIKE)
     low, high = percentile_interval(found, value, n_units=free, alpha=alpha)
     return replace(result, low=low, high=high, se=float(found.std(ddof=1)))
 
 
 _LEVELS: dict[str, Level] = {"ordinal": "ordinal", "continuous": "interval"}
+_FEW_VALUES = 3  # resamples that take no more values than this are no distribution
 _MOST_JUDGES = 10  # the pairs of more judges are too many to list
 _RARE = 10  # fewer ratings off the commonest value than this make intervals too short
 

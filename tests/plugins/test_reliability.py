@@ -432,6 +432,18 @@ def test_perfect_agreement_still_has_an_interval() -> None:
         assert found.high == 1.0
 
 
+def test_responses_that_hardly_differ_have_no_interval_of_zero_width() -> None:
+    ratings = np.array([[0, 0, 1], [1, 1, 0]] * 4)
+    two = krippendorff_alpha(ratings[:2], n_boot=200)
+    for found in (two, gwet_ac1(ratings), raw_agreement(ratings)):
+        assert found.value is not None
+        assert (found.low, found.high) == (None, None)
+        assert found.no_interval == "too few responses differ to give an interval"
+    perfect = raw_agreement(np.array([[0, 0], [1, 1]] * 4))
+    assert perfect.low is not None
+    assert perfect.low < 1 == perfect.high
+
+
 def test_constant_resamples_are_left_out_and_too_many_leave_no_interval() -> None:
     some = krippendorff_alpha([[1, 1]] * 149 + [[1, 0]], n_boot=500)
     assert defined(some.low) <= 0 <= defined(some.high)

@@ -16,6 +16,9 @@ FloatArray = NDArray[np.float64]
 Clusters = NDArray[np.intp]
 
 
+TOO_ALIKE = "too few responses differ to give an interval"
+
+
 @dataclass(frozen=True, slots=True)
 class Reliability:
     """One coefficient of agreement; `value` is None where it is undefined, with the `reason`."""
@@ -160,5 +163,7 @@ def with_interval(
     """
     if result.value is None or result.se is None or free < 2:
         return replace(result, se=None, no_interval="all units are of one cluster")
+    if result.se < 1e-12 and bounds[0] < result.value < bounds[1] - 1e-12:
+        return replace(result, se=None, no_interval=TOO_ALIKE)  # no spread inside the scale
     low, high = wilson_interval(result.value, result.se, n_units=free, alpha=alpha, bounds=bounds)
     return replace(result, low=low, high=high)

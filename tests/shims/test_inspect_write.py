@@ -477,7 +477,9 @@ def test_names_in_an_explanation_cannot_steer_a_terminal(sign: str) -> None:
 
 def test_numbers_are_of_this_logs_responses(make_eval: MakeEval, tmp_path: Path) -> None:
     logs = [
-        make_eval([{"q": value}] * 4 + [{"q": 1}], name=f"{i}.eval", eval_id=f"run-{i}")
+        make_eval(
+            [{"q": value}] * 4 + [{"q": 1}], name=f"{i}.eval", eval_id=f"run-{i}", task_id=f"t{i}"
+        )
         for i, value in enumerate((0, 1))
     ]
     report = analyze(read(*logs, reading=Reading(tier="fast")), Ask(aggregate="mean", n_boot=0))

@@ -73,8 +73,12 @@ def unproven_agreement(
     free = units.n_units if among is None else int(among.max()) + 1
     if 2.0**-free > (1.0 - level) / 2:
         return f"{free} independent response(s) are too few to tell agreement from chance"
-    draws = min(n_boot, _DRAWS)
-    low = _least_alpha(units, coefficient, value, n_boot=draws, rng=rng, level=level, among=among)
+    low = value  # the estimate alone, where no draws were asked for
+    if n_boot:
+        draws = min(max(n_boot, _FEW_DRAWS), _DRAWS)
+        low = _least_alpha(
+            units, coefficient, value, n_boot=draws, rng=rng, level=level, among=among
+        )
     if low > 0.0:
         return None
     return (

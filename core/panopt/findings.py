@@ -59,6 +59,8 @@ class Finding(BaseModel):
     """Why there is a value but no interval."""
     details: Mapping[str, float | int | str | bool | None] = Field(default_factory=dict)
     """Further numbers of the same estimate (se, errors, bound ...)."""
+    headline: bool = True
+    """Whether a first look shows it (terminal, viewers); JSON and the report hold all."""
 
     @model_validator(mode="after")
     def _honest(self) -> Self:

@@ -45,11 +45,11 @@ def eval_score(annotation: Annotation, *, left_out: str | None) -> dict[str, Any
         for decision, count in zip(DECISIONS, tally.tolist(), strict=True):
             put(decision, count, "decisions")
     for row in part.findings:
-        if row.subject_kind == "panel":
+        if row.subject_kind == "panel" and row.headline:
             put(row.name, row.value, row.name)
             put(f"{row.name}_low", row.low, row.name)
             put(f"{row.name}_high", row.high, row.name)
-    judges = [row for row in part.findings if row.subject_kind == "judge"]
+    judges = [row for row in part.findings if row.subject_kind == "judge" and row.headline]
     for row in sorted(judges, key=lambda row: row.name):  # a group must stand together
         put(f"{row.name} {row.subject}", row.value, row.name)
     details: dict[str, Any] = {

@@ -146,7 +146,7 @@ def _judges(part: CriterionReport) -> RenderableType:
 def _panel_numbers(part: CriterionReport) -> Table:
     table = Table.grid(padding=(0, 2))
     for row in part.findings:
-        if row.subject_kind != "panel":
+        if row.subject_kind != "panel" or not row.headline:
             continue
         words = shown(row.name.replace("_", " "))
         extra = Text(plain(_evidence(row)), style="dim")

@@ -84,6 +84,11 @@ class Consensus:
     shared_sd
         Standard error of the error that the estimates of all responses of a response's system
         share, because judge biases are estimates; None where the method has none.
+    probabilities
+        Posterior over `levels`, shape (responses, levels), of models that have one; a row of an
+        inconclusive response is NaN.
+    levels
+        Names of the labels, or scale levels on [0, 1], that the columns of `probabilities` are.
     """
 
     criterion: str
@@ -107,17 +112,25 @@ class Consensus:
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     shared_sd: Floats | None = None
+    probabilities: Floats | None = None
+    levels: tuple[str | float, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse arrays of different lengths, unknown outcomes and confidence off [0, 1]."""
         arrays = {
             name: getattr(self, name)
             for name in self.__dataclass_fields__
-            if isinstance(getattr(self, name), np.ndarray)
+            if name != "probabilities" and isinstance(getattr(self, name), np.ndarray)
         }
         lengths = {name: array.shape for name, array in arrays.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"consensus arrays differ in shape: {lengths}")
+        if self.probabilities is not None:
+            wanted = (len(self), len(self.levels))
+            if self.probabilities.shape != wanted:
+                raise ValueError(
+                    f"consensus probabilities have shape {self.probabilities.shape}, not {wanted}"
+                )
         if self.outcome.size and not 0 <= self.outcome.min() <= self.outcome.max() < len(OUTCOMES):
             raise ValueError(f"consensus outcomes must lie in 0..{len(OUTCOMES) - 1}")
         confident = self.confidence[~np.isnan(self.confidence)]

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from panopt.records.arrow import coded, numbers, texts
 from panopt.records.ask import Reading
 from panopt.records.judgment import Status
 from panopt.shims.inspect.layout import Layout, Place, criterion_for
@@ -67,16 +68,16 @@ class Rows:
             self._columns.setdefault(name, []).append(_constant(constant, n))
         text = pa.string()
         for name, array in (
-            ("score", pa.array(converted.score, pa.float64())),
-            ("label", pa.array(converted.label, text) if converted.label else pa.nulls(n, text)),
-            ("status", pa.array(converted.status, text)),
-            ("error", pa.array(converted.error, text)),
+            ("score", _floats(converted.score)),
+            ("label", texts(converted.label) if converted.label else pa.nulls(n, text)),
+            ("status", texts(converted.status)),
+            ("error", texts(converted.error)),
             ("rationale", series.rationale.take_all() if said else pa.nulls(n, pa.large_string())),
-            ("input_tokens", pa.array(tokens[0], pa.int64())),
-            ("output_tokens", pa.array(tokens[1], pa.int64())),
-            ("latency", pa.array([r.latency if r else None for r in replies], pa.float64())),
+            ("input_tokens", _counts(tokens[0])),
+            ("output_tokens", _counts(tokens[1])),
+            ("latency", _floats([r.latency if r else None for r in replies])),
         ):
-            self._columns.setdefault(name, []).append(array.take(pa.array(order)))
+            self._columns.setdefault(name, []).append(array.take(numbers(order)))
 
     def judged(self) -> tuple[NDArray[np.int64], list[Status]]:
         """Give sample and status of every judgment that is not a human's."""
@@ -91,8 +92,8 @@ class Rows:
             name: pa.chunked_array(parts) for name, parts in self._columns.items()
         }
         if not columns:
-            return {"item": pa.array([], pa.string()), "judge": pa.array([], pa.string())}
-        home = pa.array(np.concatenate(self._home))
+            return {"item": texts([]), "judge": texts([])}
+        home = numbers(np.concatenate(self._home))
         by_rank = np.argsort(self._rank).tolist()
 
         def of_sample(values: Sequence[str | None]) -> pa.Array:
@@ -101,7 +102,7 @@ class Rows:
         return columns | {
             "item": of_sample(responses.ids),
             "sample_id": of_sample(responses.ids),
-            "epoch": pa.array([responses.epochs[i] for i in by_rank], pa.int32()).take(home),
+            "epoch": _counts([responses.epochs[i] for i in by_rank]).take(home),
             "family": of_sample(responses.families),
             "cluster": of_sample(responses.clusters),
             "response_hash": of_sample(responses.hashes),
@@ -230,9 +231,18 @@ def _tokens(counts: Sequence[int], found: Sequence[int | None]) -> list[int | No
 
 
 def _constant(value: str | None, n: int) -> pa.DictionaryArray:
-    codes = pa.array(np.zeros(n, dtype=np.int32), mask=np.full(n, value is None))
-    return pa.DictionaryArray.from_arrays(codes, pa.array([value or ""], pa.string()))
+    return coded(np.full(n, -1 if value is None else 0), [value or ""])
 
 
 def _names(values: Sequence[str | None]) -> pa.DictionaryArray:
-    return pa.array(values, pa.string()).dictionary_encode()
+    return texts(values).dictionary_encode()
+
+
+def _floats(values: Sequence[float | None]) -> pa.Array:
+    found = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    return numbers(found, np.isnan(found))
+
+
+def _counts(values: Sequence[int | None]) -> pa.Array:
+    found = np.array([-1 if value is None else value for value in values], dtype=np.int64)
+    return numbers(found, found < 0)

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
+from panopt.records.arrow import texts
 from panopt.shims.inspect.panels import Reply
 from panopt.shims.inspect.schema import UNCHANGED, Details, Sample, Verdict, text_of
 from panopt.shims.inspect.values import is_missing
@@ -51,7 +52,7 @@ class Texts:
     def pack(self) -> None:
         """Pack the last few too."""
         if self.loose:
-            self.packed.append(pa.array(self.loose, pa.large_string()))
+            self.packed.append(texts(self.loose, large=True))
             self.loose = []
 
     def take_all(self) -> pa.Array:

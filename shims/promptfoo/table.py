@@ -10,12 +10,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from panopt.records.arrow import coded, empty, flags, numbers, texts
 from panopt.records.ask import Reading
 from panopt.records.columns import SCHEMA
 from panopt.records.judgment import JUDGE_KINDS, STATUSES
 from panopt.records.study import Study
 from panopt.shims.promptfoo.collect import Judgments
-from panopt.shims.promptfoo.columns import BATCH, coded, empty, numbers, texts
+from panopt.shims.promptfoo.columns import BATCH
 from panopt.shims.promptfoo.criteria import Settled, settle
 from panopt.shims.promptfoo.people import HUMAN, Homes, find_homes
 from panopt.shims.promptfoo.verdict import ABSTAINED, OK
@@ -151,10 +152,9 @@ def _verdict_columns(judgments: Judgments) -> dict[str, Any]:
 
 
 def _flags(size: int, marked: NDArray[np.int32]) -> pa.Array:
-    flags = np.zeros(size, dtype=np.bool_)
-    flags[marked] = True
-    packed = pa.py_buffer(np.packbits(flags, bitorder="little"))
-    return pa.Array.from_buffers(pa.bool_(), size, [None, packed])
+    found = np.zeros(size, dtype=np.bool_)
+    found[marked] = True
+    return flags(found)
 
 
 def _label_columns(judgments: Judgments, homes: Homes) -> dict[str, Any]:

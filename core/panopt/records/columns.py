@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from panopt.errors import AskError, NotALogError, SourceError
+from panopt.records.arrow import coded, codes_of, flags, numbers, scalar
 from panopt.records.judgment import JUDGE_KINDS, STATUSES
 from panopt.records.scale import Scale
 
@@ -138,25 +140,26 @@ def _keep_whole(arrays: dict[str, pa.ChunkedArray]) -> None:
     """Make status, score and label agree: a verdict where and only where the status is ok."""
     score = arrays["score"]
     if pc.any(pc.is_nan(score)).as_py():
-        score = pc.if_else(pc.is_nan(score), pa.scalar(None, pa.float64()), score)
+        score = pc.if_else(pc.is_nan(score), pa.nulls(1, pa.float64())[0], score)
     label, ok = arrays["label"], _is_value(arrays["status"], "ok")
     if not pc.all(ok).as_py():
-        score = pc.if_else(ok, score, pa.scalar(None, score.type))
+        score = pc.if_else(ok, score, pa.nulls(1, score.type)[0])
         label = _masked(label, pc.invert(ok))
     arrays["score"], arrays["label"] = score, label
     if score.null_count:
         empty = pc.and_(ok, pc.and_(pc.is_null(score), pc.is_null(label)))
         if pc.any(empty).as_py():
-            texts = pc.if_else(empty, "failed", arrays["status"].cast(pa.string()))
-            arrays["status"] = texts.dictionary_encode()
+            words = pc.if_else(empty, scalar("failed"), arrays["status"].cast(pa.string()))
+            arrays["status"] = words.dictionary_encode()
 
 
 def _is_value(array: pa.ChunkedArray, value: str) -> pa.ChunkedArray:
     """Compare a dictionary column of one dictionary with a value, by its code."""
     if not len(array):
-        return pa.chunked_array([pa.array([], type=pa.bool_())])
-    code = pc.index(array.chunk(0).dictionary, value).as_py()
-    chunks = [pc.equal(chunk.indices, pa.scalar(code, pa.int32())) for chunk in array.chunks]
+        return pa.chunked_array([pa.nulls(0, pa.bool_())])
+    names = array.chunk(0).dictionary.to_pylist()
+    code = numbers(np.array([names.index(value) if value in names else -1], dtype=np.int32))[0]
+    chunks = [pc.equal(chunk.indices, code) for chunk in array.chunks]
     return pa.chunked_array(chunks)
 
 
@@ -164,7 +167,7 @@ def _masked(array: pa.ChunkedArray, drop: pa.ChunkedArray) -> pa.ChunkedArray:
     if array.null_count == len(array):
         return array
     whole, mask = array.combine_chunks(), drop.combine_chunks()
-    codes = pc.if_else(mask, pa.scalar(None, pa.int32()), whole.indices)
+    codes = pc.if_else(mask, pa.nulls(1, pa.int32())[0], whole.indices)
     return _canonical(pa.DictionaryArray.from_arrays(codes, whole.dictionary))
 
 
@@ -182,16 +185,18 @@ def _check_values(field: pa.Field, array: pa.ChunkedArray, source: str) -> None:
     if field.name in ("item", "judge", "criterion", "scale", *ALLOWED):
         names = array.chunk(0).dictionary
         if field.name in ("item", "judge", "criterion"):
-            names = names.filter(pc.equal(names, ""))
+            names = names.filter(pc.equal(names, scalar("")))
         for name in names.to_pylist():
             rule = _broken_rule(field.name, name)
             if rule is not None:
                 _refuse(field, array, _is_value(array, name), rule, source)
     if field.name in RANGES and array.null_count < len(array):
         low, high = RANGES[field.name]
-        _refuse(field, array, pc.less(array, low), f"it must be at least {low}", source)
+        _refuse(field, array, pc.less(array, scalar(low)), f"it must be at least {low}", source)
         if high is not None:
-            _refuse(field, array, pc.greater(array, high), f"it must be at most {high}", source)
+            _refuse(
+                field, array, pc.greater(array, scalar(high)), f"it must be at most {high}", source
+            )
 
 
 def _broken_rule(column: str, name: str) -> str | None:
@@ -251,15 +256,18 @@ def _constant(field: pa.Field, value: Any, n_rows: int) -> pa.ChunkedArray:  # n
     if isinstance(value, np.generic):
         value = value.item()
     if pa.types.is_dictionary(field.type):
-        codes = pa.array(np.zeros(n_rows, dtype=np.int32))
-        array = pa.DictionaryArray.from_arrays(codes, pa.array([str(value)]))
-        return pa.chunked_array([array])
+        return pa.chunked_array([coded(np.zeros(n_rows, dtype=np.int32), [str(value)])])
+    if isinstance(value, int | float):
+        constant = numbers(np.full(n_rows, float(value)))
+        return pa.chunked_array([constant.cast(field.type)])
     return pa.chunked_array([pa.repeat(pa.scalar(value).cast(field.type), n_rows)])
 
 
 def _converted(field: pa.Field, values: Any) -> pa.ChunkedArray:  # noqa: ANN401 - any column
     if isinstance(values, np.ndarray) and values.dtype.kind in "OUS":
         values = values.tolist()
+    elif isinstance(values, np.ndarray) and values.ndim == 1:
+        values = _by_buffer(values)
     array = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values)
     chunked = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
     if not pa.types.is_dictionary(field.type):
@@ -274,13 +282,19 @@ def _converted(field: pa.Field, values: Any) -> pa.ChunkedArray:  # noqa: ANN401
     return pa.chunked_array([_canonical(whole)], type=field.type)
 
 
+def _by_buffer(values: NDArray[Any]) -> pa.Array | NDArray[Any]:
+    if values.dtype == np.bool_:
+        return flags(values)
+    return numbers(values) if values.dtype.char in "bild" else values
+
+
 def _canonical(array: pa.DictionaryArray) -> pa.DictionaryArray:
     """Renumber the values of a dictionary by their first row; drop unused and repeated ones."""
     names = array.dictionary
     if names.null_count or len(pc.unique(names)) < len(names):
         encoded = array.cast(pa.string()).dictionary_encode()
         return encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
-    codes = np.asarray(pc.fill_null(array.indices, -1))
+    codes = codes_of(array)
     first = np.full(len(names) + 1, len(codes), dtype=np.int64)
     first[codes[::-1]] = np.arange(len(codes))[::-1]  # the last written, the first row, stays
     order = np.argsort(first[:-1], kind="stable")
@@ -290,5 +304,4 @@ def _canonical(array: pa.DictionaryArray) -> pa.DictionaryArray:
     recode = np.full(len(names) + 1, -1, dtype=np.int32)
     recode[used] = np.arange(len(used), dtype=np.int32)
     fresh = recode[codes]
-    indices = pa.array(fresh, mask=fresh < 0)
-    return pa.DictionaryArray.from_arrays(indices, names.take(pa.array(used)))
+    return coded(fresh, names.take(numbers(used)))

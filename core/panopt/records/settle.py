@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from panopt.errors import SourceError
+from panopt.records.arrow import coded, numbers
 from panopt.records.columns import RESPONSE_KEY
 from panopt.records.people import (
     PersonScale,
@@ -211,7 +212,7 @@ def _classes_as_labels(study: Study, columns: _Columns) -> Study:
     columns.score[rows] = np.nan
     columns.labelled[rows] = True
     texts = [f"{value:.15g}" for value in values]
-    score = pa.array(columns.score, from_pandas=True)
+    score = numbers(columns.score, np.isnan(columns.score))
     return study.with_column("score", score).with_column(
         "label", _encoded(labels, [*names, *texts])
     )
@@ -417,7 +418,7 @@ def _mend_off(
     statuses = np.where(off, len(status_names), statuses).astype(np.int32)
     labels, label_names = study.codes("label")
     labels = np.where(off, -1, labels).astype(np.int32)
-    failed = pa.array(np.where(off, np.nan, score), from_pandas=True)
+    failed = numbers(score, off | np.isnan(score))
     mended = (
         study.with_column("scale", _dictionary(columns.scale, columns.known))
         .with_column("score", failed)
@@ -429,8 +430,7 @@ def _mend_off(
 
 
 def _dictionary(codes: NDArray[np.int32], names: Iterable[str]) -> pa.DictionaryArray:
-    mask = pa.array(codes, mask=codes < 0, type=pa.int32())
-    return pa.DictionaryArray.from_arrays(mask, pa.array(list(names), type=pa.string()))
+    return coded(codes, list(names))
 
 
 def _encoded(codes: NDArray[np.int32], names: Iterable[str]) -> pa.DictionaryArray:

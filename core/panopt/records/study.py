@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from panopt.errors import AskError
+from panopt.records.arrow import codes_of, flags, floats_of
 from panopt.records.columns import SCHEMA, to_table
 from panopt.records.judgment import Judgment
 from panopt.records.matrix import Matrix, build_matrix
@@ -105,24 +106,18 @@ class Study:
         """Keep the rows marked True."""
         if keep.all():
             return self
-        return Study(self.table.filter(pa.array(keep)), self.sources)
+        return Study(self.table.filter(flags(keep)), self.sources)
 
     def codes(self, column: str) -> tuple[NDArray[np.int32], list[str]]:
         """Give a dictionary column as codes (-1 where empty) and the names they stand for."""
         chunked = self.table[column].unify_dictionaries()
         if chunked.num_chunks == 0:
             return np.empty(0, dtype=np.int32), []
-        parts = [
-            np.asarray(pc.fill_null(chunk.indices, -1), dtype=np.int32) for chunk in chunked.chunks
-        ]
-        codes = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        return codes, chunked.chunk(0).dictionary.to_pylist()
+        return codes_of(chunked), chunked.chunk(0).dictionary.to_pylist()
 
     def numbers(self, column: str) -> NDArray[np.float64]:
         """Give a number column as floats, NaN where empty."""
-        return np.asarray(
-            self.table[column].cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64
-        )
+        return floats_of(self.table[column])
 
     def group(self, columns: Sequence[str]) -> NDArray[np.int64]:
         """Give each row the number of its combination of values in some columns."""

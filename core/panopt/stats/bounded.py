@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from math import sqrt
 
-from scipy.special import stdtrit
-
 
 def wilson_interval(
     value: float,
@@ -56,6 +54,8 @@ def wilson_interval(
     spread = share * (1 - share)
     noise = (se / width) ** 2
     size = spread / noise if noise > 0 and spread > 0 else float(n_units)
+    from scipy.special import stdtrit  # noqa: PLC0415 - a fast start
+
     reach = float(stdtrit(n_units - 1, 1 - alpha / 2)) ** 2 / size
     middle = (share + reach / 2) / (1 + reach)
     half = sqrt(reach * (spread + reach / 4)) / (1 + reach)

@@ -64,6 +64,13 @@ def analyze(  # noqa: PLR0913 - one parameter an option
         int, typer.Option("--bootstrap", help="Bootstrap draws.", rich_help_panel=STATISTICS)
     ] = 1000,
     seed: Annotated[int, typer.Option(help="Seed.", rich_help_panel=STATISTICS)] = 0,
+    family: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="JUDGE=FAMILY: whose model a judge or system is, e.g. grader=openai.",
+            rich_help_panel=STATISTICS,
+        ),
+    ] = None,
     column: Annotated[
         list[str] | None,
         typer.Option(help="Tables: OURS=THEIRS, e.g. item=question_id.", rich_help_panel=READ),
@@ -126,6 +133,7 @@ def analyze(  # noqa: PLR0913 - one parameter an option
         min_successful=min_successful,
         seed=seed,
         n_boot=n_boot,
+        families=tuple(_pair(text, "--family", last=True) for text in family or ()),
     )
     reading = checked(
         Reading,
@@ -218,8 +226,8 @@ def _spare_pandas() -> None:
             sys.meta_path.remove(_NoPandas)
 
 
-def _pair(text: str, option: str) -> tuple[str, str]:
-    left, sign, right = text.partition("=")
+def _pair(text: str, option: str, *, last: bool = False) -> tuple[str, str]:
+    left, sign, right = text.rpartition("=") if last else text.partition("=")
     if not sign or not left or not right:
         raise AskError(f"option {option} {text!r} is not of the form NAME=VALUE")
     return left, right

@@ -38,6 +38,8 @@ class Ask(BaseModel):
     """Seed of everything random."""
     n_boot: int = Field(default=1000, ge=0)
     """Bootstrap draws; 0 for none."""
+    families: tuple[tuple[str, str], ...] = ()
+    """Pairs (judge or system, maker of its model) that go before what the names say."""
 
 
 class Reading(BaseModel):

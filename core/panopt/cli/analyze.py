@@ -4,53 +4,56 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from panopt.cli.sources import (
+    STATISTICS,
+    Columns,
+    Criteria,
+    Human,
+    Json,
+    Keys,
+    Labels,
+    Level,
+    Logs,
+    LowMemory,
+    OffScale,
+    Scales,
+    Scorers,
+    Seed,
+    Strict,
+    Tier,
+    name_value,
+    read_logs,
+    reading_of,
+)
 from panopt.errors import AskError
 
 if TYPE_CHECKING:
-    from panopt.reading import Progress
     from panopt.records.ask import Ask, Reading
     from panopt.records.report import Report
     from panopt.writing import Written
 
 __all__ = ["analyze", "run"]
 
-READ = "Reading"
-STATISTICS = "Statistics"
 OUTPUT = "Output"
-
-#: Small reads are over before a bar is of use.
-BAR_FROM_BYTES = 8_000_000
 
 
 def analyze(  # noqa: PLR0913 - one parameter an option
-    logs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="LOGS...",
-            help="Files, folders or globs: .eval, .json, .jsonl, .yaml, .csv, .parquet.",
-        ),
-    ],
+    logs: Logs,
     *,
-    labels: Annotated[
-        Path | None, typer.Option(help="Table of human labels: item, score, system ...")
-    ] = None,
-    criterion: Annotated[
-        list[str] | None, typer.Option(help="Analyze this criterion only; repeat for more.")
-    ] = None,
+    labels: Labels = None,
+    criterion: Criteria = None,
     alpha: Annotated[
         float, typer.Option(help="Tolerated disagreement with humans among trusted responses.")
     ] = 0.1,
     delta: Annotated[
         float, typer.Option(help="Tolerated probability that the certificate fails.")
     ] = 0.1,
-    level: Annotated[float, typer.Option(help="Confidence level of intervals.")] = 0.95,
+    level: Level = 0.95,
     threshold: Annotated[
         float, typer.Option(help="A response passes at this value on [0, 1] or above.")
     ] = 0.5,
@@ -63,7 +66,7 @@ def analyze(  # noqa: PLR0913 - one parameter an option
     n_boot: Annotated[
         int, typer.Option("--bootstrap", help="Bootstrap draws.", rich_help_panel=STATISTICS)
     ] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed.", rich_help_panel=STATISTICS)] = 0,
+    seed: Seed = 0,
     family: Annotated[
         list[str] | None,
         typer.Option(
@@ -71,42 +74,14 @@ def analyze(  # noqa: PLR0913 - one parameter an option
             rich_help_panel=STATISTICS,
         ),
     ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(help="Tables: OURS=THEIRS, e.g. item=question_id.", rich_help_panel=READ),
-    ] = None,
-    scale: Annotated[
-        list[str] | None,
-        typer.Option(help="[JUDGE=]KIND[:LOW:HIGH], e.g. ordinal:1:5.", rich_help_panel=READ),
-    ] = None,
-    human: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Scorer, judge, metric or column that holds human labels.", rich_help_panel=READ
-        ),
-    ] = None,
-    scorers: Annotated[
-        str,
-        typer.Option(
-            help="Several scorers are: judges of one criterion | criteria | auto.",
-            rich_help_panel=READ,
-        ),
-    ] = "auto",
-    keys: Annotated[
-        str,
-        typer.Option(
-            help="Keys of dict-valued scores are: judges | criteria | auto.", rich_help_panel=READ
-        ),
-    ] = "auto",
-    off_scale: Annotated[
-        str, typer.Option(help="Scores off their scale: error | fail.", rich_help_panel=READ)
-    ] = "error",
-    tier: Annotated[
-        str, typer.Option(help="Inspect reader: auto | fast | api.", rich_help_panel=READ)
-    ] = "auto",
-    low_memory: Annotated[
-        bool, typer.Option(help="Stream large JSON files.", rich_help_panel=READ)
-    ] = False,
+    column: Columns = None,
+    scale: Scales = None,
+    human: Human = None,
+    scorers: Scorers = "auto",
+    keys: Keys = "auto",
+    off_scale: OffScale = "error",
+    tier: Tier = "auto",
+    low_memory: LowMemory = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for report, responses and copies.")
     ] = None,
@@ -116,11 +91,11 @@ def analyze(  # noqa: PLR0913 - one parameter an option
     overwrite: Annotated[
         bool, typer.Option(help="Replace earlier outputs that differ; never a source.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
-    strict: Annotated[bool, typer.Option(help="Make warnings errors.")] = False,
+    as_json: Json = False,
+    strict: Strict = False,
 ) -> None:
     """Re-analyze judged logs: how good each system and judge is, and which verdicts to trust."""
-    from panopt.records.ask import Ask, Reading, checked  # noqa: PLC0415 - a fast start
+    from panopt.records.ask import Ask, checked  # noqa: PLC0415 - a fast start
 
     ask = checked(
         Ask,
@@ -133,13 +108,12 @@ def analyze(  # noqa: PLR0913 - one parameter an option
         min_successful=min_successful,
         seed=seed,
         n_boot=n_boot,
-        families=tuple(_pair(text, "--family", last=True) for text in family or ()),
+        families=tuple(name_value(text, "--family", last=True) for text in family or ()),
     )
-    reading = checked(
-        Reading,
-        columns=tuple(_pair(text, "--column") for text in column or ()),
-        scales=tuple(_scale(text) for text in scale or ()),
-        human=tuple(human or ()),
+    reading = reading_of(
+        column=column,
+        scale=scale,
+        human=human,
         scorers=scorers,
         keys=keys,
         off_scale=off_scale,
@@ -174,20 +148,10 @@ def run(  # noqa: PLR0913 - options
     from panopt.analysis import analyze as analyze_study  # noqa: PLC0415 - a fast start
     from panopt.cli.show import show_report, show_written  # noqa: PLC0415
     from panopt.host import Host  # noqa: PLC0415
-    from panopt.reading import read  # noqa: PLC0415
     from panopt.writing import write  # noqa: PLC0415
 
-    _spare_pandas()
     host = Host()
-    with _bar() as progress:
-        study = read(
-            *logs,
-            labels=labels,
-            reading=reading,
-            criterion=ask.criterion,
-            host=host,
-            progress=progress,
-        )
+    study = read_logs(logs, labels=labels, reading=reading, criterion=ask.criterion, host=host)
     report = analyze_study(study, ask, host=host)
     if reading.strict and report.warnings:
         raise AskError(f"{report.warnings[0]} (an error under --strict)")
@@ -203,61 +167,3 @@ def run(  # noqa: PLR0913 - options
         show_report(report)
         show_written(written)
     return report
-
-
-class _NoPandas:
-    """An import finder that finds no pandas."""
-
-    @staticmethod
-    def find_spec(name: str, *_: object) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError(name=name)
-
-
-def _spare_pandas() -> None:
-    """Let Arrow find out that it has no pandas to serve; importing it to ask takes a second."""
-    import pyarrow as pa  # noqa: PLC0415 - a fast start
-
-    if "pandas" not in sys.modules:
-        sys.meta_path.insert(0, _NoPandas)
-        try:
-            pa.array([0])
-        finally:
-            sys.meta_path.remove(_NoPandas)
-
-
-def _pair(text: str, option: str, *, last: bool = False) -> tuple[str, str]:
-    left, sign, right = text.rpartition("=") if last else text.partition("=")
-    if not sign or not left or not right:
-        raise AskError(f"option {option} {text!r} is not of the form NAME=VALUE")
-    return left, right
-
-
-def _scale(text: str) -> tuple[str, str]:
-    judge, sign, scale = text.rpartition("=")
-    return (judge, scale) if sign else ("*", text)
-
-
-@contextmanager
-def _bar() -> Iterator[Progress]:
-    """Show a bar on standard error for files that take a while, when a person is looking."""
-    from rich.console import Console  # noqa: PLC0415 - a fast start
-    from rich.markup import escape  # noqa: PLC0415
-    from rich.progress import Progress as Bars  # noqa: PLC0415
-    from rich.progress import TaskID  # noqa: PLC0415
-
-    from panopt.cli.text import plain  # noqa: PLC0415
-
-    console = Console(stderr=True)
-    tasks: dict[str, TaskID] = {}
-    with Bars(console=console, transient=True, disable=not console.is_terminal) as bars:
-
-        def tell(location: str, share: float) -> None:
-            if location not in tasks:
-                local = Path(location)
-                if local.is_file() and local.stat().st_size < BAR_FROM_BYTES:
-                    return
-                tasks[location] = bars.add_task(f"reading {escape(plain(location))}", total=1.0)
-            bars.update(tasks[location], completed=share)
-
-        yield tell

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from panopt.records.arrow import coded, empty, flags, numbers, texts
 from panopt.records.ask import Reading
-from panopt.records.columns import SCHEMA
 from panopt.records.judgment import JUDGE_KINDS, STATUSES
+from panopt.records.schema import SCHEMA
 from panopt.records.study import Study
 from panopt.shims.promptfoo.collect import Judgments
 from panopt.shims.promptfoo.columns import BATCH

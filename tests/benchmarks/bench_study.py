@@ -79,7 +79,7 @@ def in_panopt(form: str, n: int, folder: str, lap: Callable[..., Any]) -> None:
     from panopt.records.settle import settle_scales
     from panopt.records.source import SourceFile
     from panopt.records.study import Study
-    from panopt.shims.tables import read_table
+    from panopt.shims.tables.read import read_table
 
     settle_scales(Study.from_columns({"item": ["a"], "judge": ["b"], "score": [1.0]}), {})
     if form == "csv":

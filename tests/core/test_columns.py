@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panopt.errors import SourceError
-from panopt.records.columns import DEFAULTS, SCHEMA, to_table
+from panopt.records.columns import DEFAULTS, to_table
+from panopt.records.schema import SCHEMA
 
 
 def test_one_value_stands_for_all_rows() -> None:

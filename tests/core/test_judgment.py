@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from panopt.records.columns import SCHEMA
 from panopt.records.judgment import JUDGE_KINDS, STATUSES, Judgment
+from panopt.records.schema import SCHEMA
 from panopt.records.study import Study
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from panopt.errors import AskError
-from panopt.records.columns import SCHEMA
+from panopt.records.schema import SCHEMA
 from panopt.records.source import Source
 from panopt.records.study import Study
 
@@ -175,7 +175,7 @@ def test_matrix_of_an_unknown_criterion_names_the_judged_ones() -> None:
 
 
 def test_a_table_of_another_schema_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"columns of panopt\.records\.columns\.SCHEMA"):
+    with pytest.raises(TypeError, match=r"columns of panopt\.records\.schema\.SCHEMA"):
         Study(pa.table({"item": ["a"]}))
     table = SCHEMA.empty_table()
     index = SCHEMA.get_field_index("score")

@@ -24,7 +24,9 @@ from panopt.records.ask import Reading
 from panopt.records.settle import settle_scales
 from panopt.records.source import SourceFile
 from panopt.records.study import Study
-from panopt.shims.tables import panopt_read, parse_table, read_table
+from panopt.shims.tables import panopt_read
+from panopt.shims.tables.parse import parse_table
+from panopt.shims.tables.read import read_table
 
 Rows = Sequence[dict[str, Any]]
 

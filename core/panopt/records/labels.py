@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from panopt.errors import LabelsError
-from panopt.records.columns import RESPONSE_KEY
+from panopt.records.schema import RESPONSE_KEY
 from panopt.records.source import Source
 from panopt.records.study import Study
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from panopt.errors import AskError
-from panopt.records.columns import RESPONSE_KEY
 from panopt.records.judgment import STATUSES
 from panopt.records.scale import Scale
+from panopt.records.schema import RESPONSE_KEY
 
 __all__ = ["Matrix", "Votes", "build_matrix"]
 

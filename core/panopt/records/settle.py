@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from panopt.errors import SourceError
 from panopt.records.arrow import coded, numbers
-from panopt.records.columns import RESPONSE_KEY
 from panopt.records.people import (
     PersonScale,
     commonest,
@@ -22,6 +21,7 @@ from panopt.records.people import (
     people_scales,
 )
 from panopt.records.scale import Scale, infer_scale, infer_scales
+from panopt.records.schema import RESPONSE_KEY
 from panopt.records.study import Study
 
 __all__ = ["drop_copies", "settle_scales"]
@@ -110,15 +110,8 @@ def settle_scales(
     columns = _Columns(study)
     columns.declare(declared)
     study = _classes_as_labels(study, columns)
-    # No scale allows an infinite score, and none is inferred from it.
-    beyond = np.abs(columns.score) > _GREATEST
-    columns.score[beyond] = np.copysign(np.inf, columns.score[beyond])
     n_declared = len(columns.known)
-    key = (columns.criterion.astype(np.int64) * len(columns.judges) + columns.judge) * 2
-    key += columns.human
-    order = np.argsort(key, kind="stable")
-    bounds = np.flatnonzero(np.r_[True, np.diff(key[order]) != 0, True])
-    blocks = [order[a:b] for a, b in pairwise(bounds)]
+    blocks = columns.blocks()
     told: dict[str, list[str]] = {}
     for code, name in enumerate(columns.criteria):
         mine = [rows for rows in blocks if columns.criterion[rows[0]] == code]
@@ -137,7 +130,10 @@ class _Columns:
     """The columns of a study that settling looks at, and the scales it has settled so far."""
 
     def __init__(self, study: Study) -> None:
-        self.score = study.numbers("score").copy()
+        self.score = study.numbers("score")
+        beyond = np.abs(self.score) > _GREATEST
+        if beyond.any():  # no scale allows an infinite score, and none is inferred from it
+            self.score = np.where(beyond, np.copysign(np.inf, self.score), self.score)
         self.judge, self.judges = study.codes("judge")
         self.criterion, self.criteria = study.codes("criterion")
         self.labelled = study.codes("label")[0] >= 0
@@ -151,6 +147,14 @@ class _Columns:
         self.item = study.table["item"]
         #: Source and text of every scale that may well be another.
         self.doubts: list[tuple[str | None, str]] = []
+
+    def blocks(self) -> list[NDArray[np.intp]]:
+        """Give the rows of each criterion and judge (a human apart from a judge of his name)."""
+        sizes = (len(self.criteria), len(self.judges), 2)
+        key = np.ravel_multi_index((self.criterion, self.judge, self.human), sizes)
+        key = key.astype(np.min_scalar_type(math.prod(sizes)))
+        order = np.argsort(key, kind="stable")
+        return np.split(order, np.flatnonzero(np.diff(key[order])) + 1)
 
     def code(self, scale: Scale) -> int:
         """Give the code of a scale, a new one where it is new."""
@@ -209,7 +213,7 @@ def _classes_as_labels(study: Study, columns: _Columns) -> Study:
     labels, names = study.codes("label")
     labels = labels.copy()
     labels[rows] = np.where(labels[rows] < 0, which + len(names), labels[rows])
-    columns.score[rows] = np.nan
+    columns.score = np.where(rows, np.nan, columns.score)
     columns.labelled[rows] = True
     texts = [f"{value:.15g}" for value in values]
     score = numbers(columns.score, np.isnan(columns.score))
@@ -221,7 +225,7 @@ def _classes_as_labels(study: Study, columns: _Columns) -> Study:
 def _settle_criterion(blocks: Sequence[NDArray[np.int64]], columns: _Columns) -> list[str]:
     """Settle the judges of one criterion that have no scale yet, humans after judges."""
     notes: list[str] = []
-    scored = [rows[~np.isnan(columns.score[rows])] for rows in blocks]
+    scored = [_kept(rows, ~np.isnan(columns.score[rows])) for rows in blocks]
     found = Counter(
         columns.scale_of(rows[0]) for rows in scored if len(rows) and columns.scale[rows[0]] >= 0
     )
@@ -231,7 +235,7 @@ def _settle_criterion(blocks: Sequence[NDArray[np.int64]], columns: _Columns) ->
             _undoubted(PersonScale(scale, declared_rival(scale, x)), rows, columns)
     _refuse_typos(scored, columns)
     for people in (False, True):
-        open_ = [rows[columns.scale[rows] < 0] for rows in scored]
+        open_ = [_kept(rows, columns.scale[rows] < 0) for rows in scored]
         open_ = [rows for rows in open_ if len(rows) and bool(columns.human[rows[0]]) is people]
         scores = [columns.score[rows] for rows in open_]
         if people:
@@ -261,6 +265,10 @@ def _settle_criterion(blocks: Sequence[NDArray[np.int64]], columns: _Columns) ->
         rest = columns.scale_of(own[0]) if len(own) else panel
         columns.scale[rows[bare & ~labels]] = columns.code(rest)
     return notes
+
+
+def _kept(rows: NDArray[np.int64], keep: NDArray[np.bool_]) -> NDArray[np.int64]:
+    return rows if keep.all() else rows[keep]
 
 
 def _few(names: Sequence[str]) -> str:

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from panopt.errors import AskError
 from panopt.records.arrow import codes_of, flags, floats_of
-from panopt.records.columns import SCHEMA, to_table
 from panopt.records.judgment import Judgment
 from panopt.records.matrix import Matrix, build_matrix
+from panopt.records.schema import SCHEMA
 from panopt.records.source import Source
 
 __all__ = ["Study"]
@@ -32,7 +31,7 @@ class Study:
     Parameters
     ----------
     table
-        Arrow table of :data:`panopt.records.columns.SCHEMA`.
+        Arrow table of :data:`panopt.records.schema.SCHEMA`.
     sources
         One entry a file read.
     """
@@ -44,7 +43,7 @@ class Study:
         """Refuse a table of another schema."""
         schema = self.table.schema
         if (schema.names, schema.types) != (SCHEMA.names, SCHEMA.types):
-            raise TypeError("a study's table has the columns of panopt.records.columns.SCHEMA")
+            raise TypeError("a study's table has the columns of panopt.records.schema.SCHEMA")
 
     def __len__(self) -> int:
         """Count the judgments."""
@@ -66,6 +65,8 @@ class Study:
         >>> len(study), study.criteria
         (2, ('score',))
         """
+        from panopt.records.columns import to_table  # noqa: PLC0415 - reading logs may do without
+
         return cls(to_table(columns, source=source), tuple(sources))
 
     @classmethod
@@ -165,6 +166,8 @@ class Study:
 
         However the columns are cut into chunks, or their names numbered.
         """
+        import pyarrow.compute as pc  # noqa: PLC0415 - reading does without
+
         hasher = hashlib.sha256(str(len(self)).encode())
         for field in SCHEMA:
             if field.name in ("source", "rationale"):

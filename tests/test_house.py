@@ -25,7 +25,18 @@ ROOT = Path(__file__).parents[1]
 HOMES = {"panopt.plugins": "plugins", "panopt.shims": "shims", "panopt": "core/panopt"}
 MOST_LINES = 450
 IMPORT_SECONDS = 0.3
-HEAVY = ("inspect_ai", "duckdb", "typer", "rich", "pandas", "pyarrow", "scipy", "fsspec", "msgspec")
+HEAVY = (
+    "duckdb",
+    "fsspec",
+    "inspect_ai",
+    "msgspec",
+    "pandas",
+    "pyarrow",
+    "pyarrow.compute",
+    "rich",
+    "scipy",
+    "typer",
+)
 
 #: Who may import what of panopt, by the longest prefix: the floors, from the ground up.
 GROUND = ("panopt.errors", "panopt.findings", "panopt.records", "panopt.stats")
@@ -148,6 +159,13 @@ def test_importing_the_command_line_is_cheap() -> None:
     runs = [measured_import("import panopt.cli.app") for _ in range(3)]
     assert not {"inspect_ai", "duckdb", "pandas", "pyarrow", "scipy"} & set(runs[0][1])
     assert min(seconds for seconds, _ in runs) < 1.0
+
+
+def test_reading_loads_no_statistics() -> None:
+    code = "from panopt.host import Host\nimport panopt.reading\nHost()"
+    loaded = set(measured_import(code)[1])
+    heavy = {"inspect_ai", "duckdb", "pandas", "pyarrow.compute", "scipy", "typer"}
+    assert not heavy & loaded, "plugins import what is heavy in the functions that need it"
 
 
 def test_the_public_names_are_there_and_complete() -> None:

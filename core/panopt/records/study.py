@@ -145,7 +145,9 @@ class Study:
         field = SCHEMA.field(column)
         index = SCHEMA.get_field_index(column)
         array = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
-        return Study(self.table.set_column(index, field, array.cast(field.type)), self.sources)
+        if array.type != field.type:
+            array = array.cast(field.type)
+        return Study(self.table.set_column(index, field, array), self.sources)
 
     def matrix(self, criterion: str) -> Matrix:
         """Give the numpy view of one criterion; the one bridge to the numerics.

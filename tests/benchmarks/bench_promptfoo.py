@@ -88,16 +88,13 @@ def read_json_lines(path: Path) -> tuple[int, float]:
 def read_panopt(
     path: Path, *, rationales: bool = True, low_memory: bool = False
 ) -> tuple[int, float]:
-    """Read with the shim, as ``panopt analyze`` does."""
+    """Read, as ``panopt analyze`` does: host, shim, scales and all."""
     import pyarrow.compute as pc
 
-    from panopt.records.ask import Reading
-    from panopt.records.source import SourceFile
-    from panopt.shims.promptfoo import panopt_read
+    import panopt
 
-    reading = Reading(rationales=rationales, low_memory=low_memory)
-    study = panopt_read(SourceFile(str(path)), reading, lambda _: None)
-    assert study is not None
+    reading = panopt.Reading(rationales=rationales, low_memory=low_memory)
+    study = panopt.read(path, reading=reading)
     return len(study), pc.sum(study.table["score"]).as_py()
 
 

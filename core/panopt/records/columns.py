@@ -177,8 +177,8 @@ def _broken_rule(column: str, name: str) -> str | None:
 def _refuse(
     field: pa.Field, array: pa.ChunkedArray, bad: pa.ChunkedArray, rule: str, source: str
 ) -> None:
-    row = pc.index(bad, value=True).as_py()
-    if row >= 0:
+    if pc.any(bad).as_py():
+        row = pc.index(bad, value=True).as_py()
         raise SourceError(
             f"column {field.name!r} has {array[row].as_py()!r}; {rule}",
             source=source,

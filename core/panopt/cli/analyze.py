@@ -145,7 +145,9 @@ def run(  # noqa: PLR0913 - options
     as_json: bool,
 ) -> Report:
     """Read, analyze, show and write; what ``analyze`` and ``demo`` share."""
-    from panopt.analysis import analyze as analyze_study  # noqa: PLC0415 - a fast start
+    from rich.console import Console  # noqa: PLC0415 - a fast start
+
+    from panopt.analysis import analyze as analyze_study  # noqa: PLC0415
     from panopt.cli.show import show_report, show_written  # noqa: PLC0415
     from panopt.host import Host  # noqa: PLC0415
     from panopt.writing import write  # noqa: PLC0415
@@ -163,6 +165,7 @@ def run(  # noqa: PLR0913 - options
     if as_json:
         # plain ASCII: names out of logs must not steer the terminal this may be printed on
         sys.stdout.write(json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n")
+        show_written(written, Console(stderr=True))
     else:
         show_report(report)
         show_written(written)

@@ -13,6 +13,7 @@ import typer
 from panopt.cli.analyze import analyze
 from panopt.cli.demo import demo
 from panopt.cli.plugins import plugins
+from panopt.cli.power import power
 from panopt.cli.text import plain
 from panopt.errors import PanoptError
 
@@ -51,6 +52,7 @@ def _options(
 
 
 app.command()(analyze)
+app.command()(power)
 app.command()(plugins)
 app.command()(demo)
 
@@ -76,7 +78,9 @@ def main() -> None:
         message = getattr(error, "format_message", None)  # usage: whichever click typer carries
         if message is None:
             raise
-        _fail(f"{message()} (see: panopt --help)")
+        context = getattr(error, "ctx", None)
+        command = "panopt" if context is None else context.command_path
+        _fail(f"{message()} (see: {command} --help)")
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -49,11 +49,12 @@ class Votes:
     """Items of each pattern that say something: none where there is neither vote nor truth."""
 
     @classmethod
-    def of(cls, table: VoteTable) -> Votes:
-        """Choose plain or sparse arrays by size."""
+    def of(cls, table: VoteTable, *, unknown_weight: float = 1.0) -> Votes:
+        """Choose plain or sparse arrays by size; weigh items whose label is unknown."""
         shape = (table.counts.size, table.n_judges * table.n_labels)
         silent = (np.diff(table.start) == 0) & (table.truth < 0)
         counts = np.where(silent, 0.0, table.counts)
+        counts[table.truth < 0] *= unknown_weight
         cells = shape[0] * shape[1]
         if cells <= _SMALL or (cells <= _DENSE and 8 * table.cell.size >= cells):
             dense = np.zeros(shape)
@@ -123,20 +124,14 @@ class Votes:
     def majority(self) -> Expected:
         """Take the share of an item's votes for each label as its posterior."""
         table = self.table
-        n_labels = table.n_labels
-        row = np.repeat(np.arange(self.counts.size), np.diff(table.start))
-        label = table.cell % n_labels
-        size = self.counts.size * n_labels
-        sums = np.bincount(row * n_labels + label, weights=table.times, minlength=size)
-        share: FloatArray = sums.astype(np.float64).reshape(-1, n_labels)
-        share /= np.maximum(share.sum(axis=1, keepdims=True), 1.0)
+        share = table.shares()
         sure = np.flatnonzero(table.truth >= 0)
         share[sure] = 0.0
         share[sure, table.truth[sure]] = 1.0
         share *= self.counts[:, None]
         votes = np.asarray(self.design.T @ share)
         return Expected(
-            np.full(1, np.nan), share.sum(axis=0)[None], self._shaped(votes, 1, n_labels)
+            np.full(1, np.nan), share.sum(axis=0)[None], self._shaped(votes, 1, table.n_labels)
         )
 
 

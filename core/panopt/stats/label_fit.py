@@ -108,6 +108,7 @@ def fit(  # noqa: PLR0913 - a model, its data and how to fit it
     tol: float,
     names: Sequence[str] | None = None,
     start: Parameters | None = None,
+    unknown_weight: float = 1.0,
 ) -> LabelModel:
     """Alternate expectations and learning until nothing is gained; keep the likeliest start.
 
@@ -123,6 +124,8 @@ def fit(  # noqa: PLR0913 - a model, its data and how to fit it
         Names of the judges for messages (judges,).
     start
         Parameters of further starts; the first start is at the shares of votes.
+    unknown_weight
+        As in :func:`panopt.stats.label_models.dawid_skene`.
 
     Raises
     ------
@@ -139,7 +142,11 @@ def fit(  # noqa: PLR0913 - a model, its data and how to fit it
             f"({int((groups.group >= 0).sum())} vote at all) and no label of an item they judged "
             "is known; add a judge, or known labels"
         )
-    votes = Votes.of(table)
+    if not 0 <= unknown_weight <= 1:
+        raise ValueError(f"unknown_weight = {unknown_weight} must lie in [0, 1]")
+    if not unknown_weight and (table.truth < 0).all():
+        raise ValueError("unknown_weight = 0 needs known labels to learn from")
+    votes = Votes.of(table, unknown_weight=unknown_weight)
     now = learn(votes.majority(), None)
     now = now if start is None else now.joined(start)
     before = np.full(now.penalty.shape, -np.inf)
@@ -170,22 +177,19 @@ def _result(  # noqa: PLR0913, PLR0917 - the parts of one record
     table = votes.table
     right = np.einsum("jkk->j", found.votes[best])
     given = found.votes[best].sum(axis=(1, 2))
-    silent = given <= 0
-    log_likelihood = float(found.log_likelihood[best])
-    confusion = np.exp(now.log_vote[best])
-    if now.shown is not None:
-        shown = votes.expect(now.log_prior[best, None], now.shown[best, None])
-        log_likelihood = float(shown.log_likelihood[0])
-        confusion = np.exp(now.shown[best])
+    silent = table.votes_given().sum(axis=1) <= 0
+    log_vote = now.log_vote if now.shown is None else now.shown
+    every = Votes.of(table).expect(now.log_prior[best, None], log_vote[best, None])
+    confusion = np.exp(log_vote[best])
     confusion[silent] = np.nan
-    accuracy = np.divide(right, given, out=np.full(given.shape, np.nan), where=~silent)
+    accuracy = np.divide(right, given, out=np.full(given.shape, np.nan), where=given > 0)
     patterns = votes.posterior(now.log_prior[best], now.log_vote[best])
     return LabelModel(
         posterior=patterns[table.inverse],
         confusion=confusion,
         accuracy=np.minimum(accuracy, 1.0),
         prior=np.exp(now.log_prior[best]),
-        log_likelihood=log_likelihood,
+        log_likelihood=float(every.log_likelihood[0]),
         n_iter=n_iter,
         converged=converged,
         identified=groups.judges(),

@@ -60,10 +60,10 @@ class Mace:
         pair = np.stack((copies, np.maximum(habits, 0.0).sum(axis=-1)), axis=-1)
         habits = np.maximum(habits, 0.0)
         if self.smoothing is None:
-            log_theta, log_habit = _log_means(pair + _COPIES), _log_means(habits + _HABIT)
+            log_theta, log_habit = (_log_means(pair + _COPIES), _log_means(habits + _HABIT))
             theta, habit = _means(pair + _COPIES), _means(habits + _HABIT)
         else:
-            theta, habit = _means(pair + self.smoothing), _means(habits + self.smoothing)
+            theta, habit = (_means(pair + self.smoothing), _means(habits + self.smoothing))
             log_theta, log_habit = log_of(theta), log_of(habit)
         log_prior = np.full((copies.shape[0], n_labels), -np.log(n_labels))
         log_vote, copied = _mixture(log_theta, log_habit)

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from panopt.stats.label_em import Expected, log_of
-from panopt.stats.label_fit import LabelModel, Parameters, check_options, fit, smoothed
+from panopt.stats.label_fit import LabelModel, Learn, Parameters, check_options, fit, smoothed
 from panopt.stats.label_mace import Mace
 from panopt.stats.label_table import checked_votes
 
-__all__ = ["LabelModel", "dawid_skene", "mace", "one_coin"]
+__all__ = ["LabelModel", "dawid_skene", "dawid_skene_step", "mace", "one_coin", "one_coin_step"]
 
 FloatArray = NDArray[np.float64]
 
@@ -32,6 +32,7 @@ def dawid_skene(  # noqa: PLR0913 - three arrays of one table, and options
     max_iter: int = 1000,
     tol: float = 1e-6,
     known: ArrayLike | None = None,
+    unknown_weight: float = 1.0,
     n_items: int | None = None,
     n_judges: int | None = None,
     names: Sequence[str] | None = None,
@@ -55,6 +56,9 @@ def dawid_skene(  # noqa: PLR0913 - three arrays of one table, and options
         EM has converged when a pass raises the log posterior density, in nats, by less.
     known
         True label of each item, -1 where unknown (items,): such items count as certain.
+    unknown_weight
+        Weight, in [0, 1], of items without a known label in learning; 0 learns from known labels
+        alone. Judges who share errors mislead the more, the more such items there are.
     names
         Names of the judges for messages (judges,); "judge 0" and so on by default.
 
@@ -96,13 +100,14 @@ def dawid_skene(  # noqa: PLR0913 - three arrays of one table, and options
     table = checked_votes(
         item, judge, label, n_labels=n_labels, known=known, n_items=n_items, n_judges=n_judges
     )
-
-    def learn(found: Expected, _: Parameters | None) -> Parameters:
-        log_vote, penalty = smoothed(found.votes, smoothing)
-        log_prior, more = smoothed(found.mass, smoothing)
-        return Parameters(log_prior, log_vote, smoothing * (penalty.sum(axis=(1, 2)) + more))
-
-    return fit(table, learn, max_iter=max_iter, tol=tol, names=names)
+    return fit(
+        table,
+        dawid_skene_step(smoothing),
+        max_iter=max_iter,
+        tol=tol,
+        names=names,
+        unknown_weight=unknown_weight,
+    )
 
 
 def one_coin(  # noqa: PLR0913 - three arrays of one table, and options
@@ -115,6 +120,7 @@ def one_coin(  # noqa: PLR0913 - three arrays of one table, and options
     max_iter: int = 1000,
     tol: float = 1e-6,
     known: ArrayLike | None = None,
+    unknown_weight: float = 1.0,
     n_items: int | None = None,
     n_judges: int | None = None,
     names: Sequence[str] | None = None,
@@ -139,23 +145,14 @@ def one_coin(  # noqa: PLR0913 - three arrays of one table, and options
     table = checked_votes(
         item, judge, label, n_labels=n_labels, known=known, n_items=n_items, n_judges=n_judges
     )
-    k = table.n_labels
-    same = np.eye(k, dtype=bool)
-
-    def learn(found: Expected, _: Parameters | None) -> Parameters:
-        right = np.einsum("sjkk->sj", found.votes) + smoothing
-        wrong = found.votes.sum(axis=(2, 3)) + k * smoothing - right
-        total = right + wrong
-        given = total > 0
-        right = np.divide(right, total, out=np.full(right.shape, 1 / k), where=given)
-        wrong = np.divide(wrong, total, out=np.full(right.shape, 1 - 1 / k), where=given)
-        log_right, log_wrong = log_of(right), log_of(wrong / (k - 1))
-        log_vote = np.where(same, log_right[:, :, None, None], log_wrong[:, :, None, None])
-        log_prior, more = smoothed(found.mass, smoothing)
-        penalty = (log_right + (k - 1) * log_wrong).sum(axis=1) + more
-        return Parameters(log_prior, log_vote, smoothing * penalty)
-
-    return fit(table, learn, max_iter=max_iter, tol=tol, names=names)
+    return fit(
+        table,
+        one_coin_step(smoothing),
+        max_iter=max_iter,
+        tol=tol,
+        names=names,
+        unknown_weight=unknown_weight,
+    )
 
 
 def mace(  # noqa: PLR0913 - three arrays of one table, and options
@@ -171,6 +168,7 @@ def mace(  # noqa: PLR0913 - three arrays of one table, and options
     n_iter: int = 50,
     tol: float = 1e-6,
     known: ArrayLike | None = None,
+    unknown_weight: float = 1.0,
     n_items: int | None = None,
     n_judges: int | None = None,
     names: Sequence[str] | None = None,
@@ -182,7 +180,7 @@ def mace(  # noqa: PLR0913 - three arrays of one table, and options
 
     Parameters
     ----------
-    item, judge, label, n_labels, tol, known, n_items, n_judges, names
+    item, judge, label, n_labels, tol, known, unknown_weight, n_items, n_judges, names
         As in :func:`dawid_skene`.
     rng
         Source of the random starts; the first start is the majority vote.
@@ -232,4 +230,44 @@ def mace(  # noqa: PLR0913 - three arrays of one table, and options
     )
     model = Mace(table, None if variational else smoothing / table.n_labels)
     start = model.random(n_restarts - 1, rng)
-    return fit(table, model.learn, max_iter=n_iter, tol=tol, names=names, start=start)
+    return fit(
+        table,
+        model.learn,
+        max_iter=n_iter,
+        tol=tol,
+        names=names,
+        start=start,
+        unknown_weight=unknown_weight,
+    )
+
+
+def dawid_skene_step(smoothing: float) -> Learn:
+    """Give the learning step of :func:`dawid_skene`."""
+
+    def learn(found: Expected, _: Parameters | None) -> Parameters:
+        log_vote, penalty = smoothed(found.votes, smoothing)
+        log_prior, more = smoothed(found.mass, smoothing)
+        return Parameters(log_prior, log_vote, smoothing * (penalty.sum(axis=(1, 2)) + more))
+
+    return learn
+
+
+def one_coin_step(smoothing: float) -> Learn:
+    """Give the learning step of :func:`one_coin`."""
+
+    def learn(found: Expected, _: Parameters | None) -> Parameters:
+        k = found.mass.shape[1]
+        same = np.eye(k, dtype=bool)
+        right = np.einsum("sjkk->sj", found.votes) + smoothing
+        wrong = found.votes.sum(axis=(2, 3)) + k * smoothing - right
+        total = right + wrong
+        given = total > 0
+        right = np.divide(right, total, out=np.full(right.shape, 1 / k), where=given)
+        wrong = np.divide(wrong, total, out=np.full(right.shape, 1 - 1 / k), where=given)
+        log_right, log_wrong = log_of(right), log_of(wrong / (k - 1))
+        log_vote = np.where(same, log_right[:, :, None, None], log_wrong[:, :, None, None])
+        log_prior, more = smoothed(found.mass, smoothing)
+        penalty = (log_right + (k - 1) * log_wrong).sum(axis=1) + more
+        return Parameters(log_prior, log_vote, smoothing * penalty)
+
+    return learn

@@ -54,6 +54,16 @@ class VoteTable:
         ends: NDArray[np.float64] = np.r_[0.0, np.cumsum(self.times)]
         return ends[self.start[1:]] - ends[self.start[:-1]]
 
+    def shares(self) -> NDArray[np.float64]:
+        """Give the share of each pattern's votes for each label; 0 without votes."""
+        row = np.repeat(np.arange(self.counts.size), np.diff(self.start))
+        place = row * self.n_labels + self.cell % self.n_labels
+        size = self.counts.size * self.n_labels
+        sums = np.bincount(place, weights=self.times, minlength=size).astype(np.float64)
+        share: NDArray[np.float64] = sums.reshape(-1, self.n_labels)
+        share /= np.maximum(share.sum(axis=1, keepdims=True), 1.0)
+        return share
+
     def votes_given(self) -> NDArray[np.float64]:
         """Count how often each judge gave each label, over all items (judges, labels)."""
         weight = self.times * np.repeat(self.counts, np.diff(self.start))

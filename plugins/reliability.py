@@ -1,39 +1,32 @@
 """Say how far judges agree on the same responses, beyond what chance would give.
 
-Krippendorff's alpha (Krippendorff 2011, "Computing Krippendorff's alpha-reliability"), Cohen's
-kappa (`panopt.stats.kappa`), Gwet's AC1 (Gwet 2008; with missing ratings Gwet 2014) and the
-plain share of agreeing pairs. Agreement is not correctness: judges that err together agree.
+Krippendorff's alpha (`panopt.stats.alpha`), Cohen's kappa (`panopt.stats.kappa`), Fleiss' kappa,
+Gwet's AC1 and AC2 (`panopt.stats.chance_corrected`), the six intraclass correlations
+(`panopt.stats.icc`) and the plain share of agreeing pairs; of the panel, by system, by task family,
+and without each judge. Agreement is not correctness: judges that err together agree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from panopt.findings import Finding, Findings, finite
+from panopt.findings import Finding, Findings, SubjectKind
 from panopt.records.ballots import ballots
 from panopt.spec import hookimpl
-from panopt.stats.agreement import gwet_ac1, pair_agreement, raw_agreement
-from panopt.stats.bootstrap import cluster_weights, pattern_weights, percentile_interval
-from panopt.stats.coincidence import krippendorff, rated_units
+from panopt.stats.agreement import percent_agreement, raw_agreement
+from panopt.stats.alpha import Level, WithoutRater, alpha_without, krippendorff_alpha
+from panopt.stats.chance_corrected import CategoryWeights, fleiss_kappa, gwet_ac, gwet_ac1
+from panopt.stats.icc import Icc, IccTable, icc
 from panopt.stats.kappa import PairwiseKappa, Weights, cohen_kappa, pairwise_kappa
 from panopt.stats.patterns import level_codes
-from panopt.stats.reliability import (
-    TOO_ALIKE,
-    Reliability,
-    check_alpha,
-    cluster_codes,
-    clusters_of,
-    rating_matrix,
-    too_few,
-    undefined,
-    with_interval,
-)
+from panopt.stats.prevalence import prevalence_note
+from panopt.stats.reliability import Reliability
 
 if TYPE_CHECKING:
     from panopt.records.ask import Ask
@@ -41,229 +34,132 @@ if TYPE_CHECKING:
     from panopt.records.scale import Scale
 
 __all__ = [
+    "CategoryWeights",
+    "Icc",
+    "IccTable",
+    "Level",
     "PairwiseKappa",
     "Reliability",
+    "Weights",
+    "WithoutRater",
+    "alpha_without",
     "cohen_kappa",
+    "fleiss_kappa",
+    "gwet_ac",
     "gwet_ac1",
+    "icc",
     "krippendorff_alpha",
     "pairwise_kappa",
+    "percent_agreement",
     "prevalence_note",
     "raw_agreement",
 ]
 
 FloatArray = NDArray[np.float64]
-Level = Literal["nominal", "ordinal", "interval", "ratio"]
-
-
-def krippendorff_alpha(  # noqa: PLR0913 - options of one estimate and of its interval
-    ratings: ArrayLike,
-    *,
-    level: Level = "nominal",
-    n_boot: int = 0,
-    rng: np.random.Generator | None = None,
-    alpha: float = 0.05,
-    clusters: ArrayLike | None = None,
-    raters: Sequence[str] | None = None,
-) -> Reliability:
-    """Compute Krippendorff's alpha of a panel, with a bootstrap interval over units.
-
-    Parameters
-    ----------
-    ratings
-        Matrix (units, raters) of finite numbers, NaN missing; labels as numeric codes.
-    level
-        How two ratings differ: "nominal" at all or not; "ordinal" by the ratings that lie
-        between; "interval" by their difference, squared; "ratio" by difference over sum,
-        squared (none may be negative).
-    n_boot
-        Bootstrap resamples of units; 0 gives no interval. Resamples in which all ratings are
-        equal have no alpha and are left out; with more than half of them gone there is no
-        interval.
-    rng
-        Source of randomness; one of fixed seed by default.
-    alpha
-        Probability that the interval misses (not the coefficient), in (0, 1).
-    clusters
-        Cluster of each unit (units,), where units are not independent (the same item more than
-        once): whole clusters are then resampled.
-    raters
-        Names of the columns, to make sure that columns are raters.
-
-    Returns
-    -------
-    Reliability
-        `low` and `high` form a bias-corrected percentile interval. When the resamples show no
-        spread (perfect agreement) it is Wilson's on [-1, 1] instead: agreement seen in n units
-        does not prove agreement everywhere.
-
-    Raises
-    ------
-    ValueError
-        For ratings, level or options outside their range.
-
-    Notes
-    -----
-    Assumes that units (or clusters) are a random sample. Memory is linear in the ratings; work
-    is in the distinct rows. With fewer than about 5 units of the rarer label the interval is
-    too short, as every bootstrap is: resamples cannot hold what the sample has not.
-
-    Examples
-    --------
-    >>> round(krippendorff_alpha([[1, 1, 0], [1, 0, 0], [1, 1, 1]]).value, 4)
-    0.1111
-    """
-    matrix = rating_matrix(ratings, raters)
-    if level not in get_args(Level):
-        raise ValueError(f"level = {level!r} must be one of {', '.join(get_args(Level))}")
-    if n_boot < 0 or n_boot == 1:
-        raise ValueError(f"n_boot = {n_boot} must be 0 (no interval) or at least 2")
-    if level == "ratio" and (matrix < 0).any():
-        raise ValueError(f"ratings hold {np.nanmin(matrix):g}; level 'ratio' needs 0 or more")
-    check_alpha(alpha)
-    groups = cluster_codes(clusters, matrix.shape[0])
-    units = rated_units(matrix)
-    n_units, n_ratings = units.n_units, units.n_ratings
-    reason = too_few(matrix, n_units)
-    if reason is not None:
-        return undefined(reason, n_units=n_units, n_ratings=n_ratings, level=level)
-    coefficient = krippendorff(units, level)
-    value = float(coefficient(units.counts[None, :].astype(np.float64))[0])
-    if np.isnan(value):
-        reason = f"no variation: all {n_ratings} ratings of shared units are equal"
-        return undefined(reason, n_units=n_units, n_ratings=n_ratings, level=level)
-    result = Reliability(value, None, None, None, n_units, n_ratings, level)
-    if not n_boot:
-        return replace(result, no_interval="no bootstrap was asked for (n_boot = 0)")
-    rng = np.random.default_rng(0) if rng is None else rng
-    width = units.values.shape[1] if level == "ordinal" else 1
-    among = clusters_of(groups, units.kept)
-    weights = (
-        pattern_weights(units.counts, n_boot, rng, width=width)
-        if among is None
-        else cluster_weights(units.pattern, among, n_boot, rng, width=width)
-    )
-    draws = np.concatenate([coefficient(block) for block in weights])
-    free = n_units if among is None else int(among.max()) + 1
-    return _with_draws(result, value, draws, free, alpha=alpha)
-
-
-def prevalence_note(
-    ratings: ArrayLike,
-    *,
-    level: Level = "nominal",
-    n_levels: int | None = None,
-    raters: Sequence[str] | None = None,
-    names: Sequence[str] | None = None,
-) -> str | None:
-    """Explain in words why alpha is low although the raters agree, where that is so.
-
-    Parameters
-    ----------
-    ratings, level, raters
-        As in `krippendorff_alpha`.
-    n_levels
-        As in `gwet_ac1`.
-    names
-        What the ratings stand for, where they are codes from 0.
-
-    Returns
-    -------
-    str or None
-        `None` unless at least 80% of the ratings are one value, at least 80% of the pairs
-        agree, and AC1 is above alpha by .2 or more, or alpha is undefined for lack of variation.
-
-    Examples
-    --------
-    >>> print(prevalence_note([[1, 1]] * 149 + [[1, 0]])[:58])
-    alpha is 0.000 although judges agree on 99.3% of pairs: 29
-    """
-    matrix = rating_matrix(ratings, raters)
-    units = rated_units(matrix)
-    if too_few(matrix, units.n_units) is not None:
-        return None
-    levels, codes = level_codes(matrix[units.kept])
-    counts = np.bincount(codes[codes >= 0])
-    top, n = int(counts.max()), units.n_ratings
-    agree = pair_agreement(units)[0]
-    if top < 0.8 * n or agree < 0.8:
-        return None
-    common = levels[counts.argmax()]
-    shown = f"{common:g}" if names is None else names[int(common)]
-    lopsided = f"{top} of {n} ratings are the same ({shown})"
-    if top == n:
-        return f"alpha is undefined: {lopsided}, so agreement by chance cannot be told from real"
-    alpha = krippendorff_alpha(matrix, level=level, raters=raters).value
-    ac1 = gwet_ac1(matrix, n_levels=n_levels, raters=raters).value
-    if alpha is None or ac1 is None or ac1 - alpha < 0.2:
-        return None
-    return (
-        f"alpha is {alpha:.3f} although judges agree on {agree:.1%} of pairs: {lopsided}, and "
-        f"so much agreement would arise by chance; AC1, which a lopsided prevalence hardly "
-        f"moves, is {ac1:.3f}; responses of more varied quality would tell more"
-    )
-
-
-def _with_draws(
-    result: Reliability, value: float, draws: FloatArray, free: int, *, alpha: float
-) -> Reliability:
-    found = draws[~np.isnan(draws)]
-    if found.size < max(2.0, draws.size / 2):
-        why = f"{draws.size - found.size} of {draws.size} resamples have no variation"
-        return replace(result, no_interval=why)
-    if free < 2 or np.ptp(found) < 1e-12:
-        return with_interval(replace(result, se=0.0), free, alpha=alpha, bounds=(-1, 1))
-    if np.unique(found.round(9)).size <= _FEW_VALUES:
-        return replace(result, no_interval=TOO_ALIKE)
-    low, high = percentile_interval(found, value, n_units=free, alpha=alpha)
-    return replace(result, low=low, high=high, se=float(found.std(ddof=1)))
-
 
 _LEVELS: dict[str, Level] = {"ordinal": "ordinal", "continuous": "interval"}
-_FEW_VALUES = 3  # resamples that take no more values than this are no distribution
 _MOST_JUDGES = 10  # the pairs of more judges are too many to list
+_MOST_SUBJECTS = 40  # systems, or task families, that are looked at one by one
+_MOST_CATEGORIES = 101  # near misses on more categories than this are what an ICC is for
 _RARE = 10  # fewer ratings off the commonest value than this make intervals too short
+_ICCS = {"icc_2_1": "ICC(2,1)", "icc_2_k": "ICC(2,k)", "icc_3_1": "ICC(3,1)", "icc_3_k": "ICC(3,k)"}
+_OF = {"1": "one judge's score", "k": "the mean of the judges"}
 
 
 @hookimpl
 def panopt_analyze(matrix: Matrix, ask: Ask, rng: np.random.Generator) -> Findings | None:
-    """Say how far the judges of one criterion agree: the panel, and every pair of judges."""
+    """Say how far the judges agree: the panel, systems, families, pairs, and without each judge."""
+    panel = _panel(matrix, ask)
+    rows = [*_main(panel, rng), *_further(panel)]
+    notes = [] if panel.note is None else [panel.note]
+    paradox = prevalence_note(
+        panel.equal,
+        level="nominal" if panel.on else panel.level,
+        n_levels=panel.n_levels,
+        raters=matrix.judges,
+        names=panel.names,
+    )
+    if paradox is not None:
+        on = f"{panel.on[2:]}, " if panel.on else ""
+        notes.append(f"{matrix.criterion}: {on}{paradox}")
+    if len(matrix.judges) > _MOST_JUDGES:
+        notes.append(
+            f"{matrix.criterion}: kappa of pairs and alpha without each judge are left out, "
+            f"{len(matrix.judges)} judges"
+        )
+    else:
+        rows += _pairs(panel)
+        without, warned = _without(panel, rng)
+        rows += without
+        notes += warned
+    kinds: tuple[tuple[SubjectKind, str], ...] = (("system", "system"), ("group", "family"))
+    for kind, column in kinds:
+        found, left_out = _by(panel, kind, column, rng)
+        rows += found
+        notes += left_out
+    return Findings(tuple(rows), notes=tuple(notes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """Ratings of one criterion, and how they are compared."""
+
+    matrix: Matrix
+    ask: Ask
+    ratings: FloatArray
+    """Scores or label codes (responses, judges): what differs by how much."""
+    level: Level
+    """Level of alpha."""
+    method: str
+    """How alpha is described."""
+    equal: FloatArray
+    """Ratings that are equal or not (responses, judges): `ratings`, or the side of the pass mark
+    where scores are equal by coincidence alone."""
+    on: str
+    """What `equal` compares where that is not `ratings`: ``, on pass/fail at 0.5``."""
+    n_levels: int
+    """Categories of `equal` on offer."""
+    names: tuple[str, ...] | None
+    """What the values of `equal` stand for, where they are codes."""
+    mixed: bool
+    """Whether judges use different scales."""
+    note: str | None
+    """What to say of that."""
+
+    @property
+    def options(self) -> _Options:
+        return _Options(1 - self.ask.level, self.matrix.clusters, self.matrix.judges)
+
+    @property
+    def grouped(self) -> bool:
+        return int(self.matrix.clusters.max(initial=-1)) + 1 < self.matrix.n_responses
+
+
+class _Options(NamedTuple):
+    """What every coefficient takes."""
+
+    alpha: float
+    clusters: NDArray[np.int32]
+    raters: tuple[str, ...]
+
+
+def _panel(matrix: Matrix, ask: Ask) -> _Panel:
+    """Decide how the ratings of a criterion are compared."""
     ratings = ballots(matrix)[0]
     kind = matrix.scale.kind
     scales = _scales_used(matrix, ratings)
     mixed = kind != "nominal" and len(scales) > 1
     level = "interval" if mixed else _LEVELS.get(kind, "nominal")
-    judges, clusters, miss = matrix.judges, matrix.clusters, 1 - ask.level
-    alpha = krippendorff_alpha(
-        ratings,
-        level=level,
-        n_boot=ask.n_boot,
-        rng=rng,
-        alpha=miss,
-        clusters=clusters,
-        raters=judges,
-    )
     method = f"Krippendorff's alpha, {level}" + (", scores brought to [0, 1]" if mixed else "")
-    rare = _rare(ratings) if level == "nominal" else ()
-    rows = [_finding(f"alpha_{level}", alpha, method, matrix, ask, warnings=rare)]
-    alike = _alike(ratings, scales, ask) if mixed or kind == "continuous" else None
-    notes = [_mixed_note(matrix.criterion, scales, ask)] if mixed else []
-    agreement, note = _agreement(matrix, ratings, level, ask, alike)
-    rows += agreement
-    notes += [] if note is None else [f"{matrix.criterion}: {note}"]
-    if len(judges) > _MOST_JUDGES:
-        notes.append(f"{matrix.criterion}: kappa of pairs is left out, {len(judges)} judges")
-    elif mixed and alike is not None:
-        rows += _pair_findings(alike.ratings, None, matrix, ask, on=alike.on)
+    note = _mixed_note(matrix.criterion, scales, ask) if mixed else None
+    equal, on, n_levels = ratings, "", 2
+    names = matrix.labels if kind == "nominal" else None
+    if mixed or kind == "continuous":
+        equal, on = _sides(ratings, scales, ask)
+        names = ("fail", "pass")
     else:
-        rows += _pair_findings(ratings, None if level == "nominal" else "quadratic", matrix, ask)
-    return Findings(tuple(rows), notes=tuple(notes))
-
-
-class _Alike(NamedTuple):
-    """Ratings that may be equal, made of scores that are equal by coincidence alone."""
-
-    ratings: FloatArray
-    on: str
+        n_levels = _n_levels(matrix, ratings)
+    return _Panel(matrix, ask, ratings, level, method, equal, on, n_levels, names, mixed, note)
 
 
 def _scales_used(matrix: Matrix, ratings: FloatArray) -> set[Scale]:
@@ -272,11 +168,11 @@ def _scales_used(matrix: Matrix, ratings: FloatArray) -> set[Scale]:
     return {matrix.judge_scales[judge] for judge in rated.tolist()}
 
 
-def _alike(ratings: FloatArray, scales: set[Scale], ask: Ask) -> _Alike:
+def _sides(ratings: FloatArray, scales: set[Scale], ask: Ask) -> tuple[FloatArray, str]:
     """Take the side of the threshold that each score is on: 1 pass, 0 fail."""
     sides = np.where(np.isnan(ratings), np.nan, ratings >= ask.threshold)
     of = "" if {(scale.low, scale.high) for scale in scales} <= {(0.0, 1.0)} else " on [0, 1]"
-    return _Alike(sides, f", on pass/fail at {ask.threshold:g}{of}")
+    return sides, f", on pass/fail at {ask.threshold:g}{of}"
 
 
 def _mixed_note(criterion: str, scales: set[Scale], ask: Ask) -> str:
@@ -285,29 +181,6 @@ def _mixed_note(criterion: str, scales: set[Scale], ask: Ask) -> str:
         f"{criterion}: judges use different scales ({named}): alpha compares their scores on "
         f"[0, 1]; raw agreement, AC1 and kappa compare pass/fail at {ask.threshold:g}"
     )
-
-
-def _agreement(
-    matrix: Matrix, ratings: FloatArray, level: Level, ask: Ask, alike: _Alike | None
-) -> tuple[list[Finding], str | None]:
-    """Give the agreement of equal ratings, plainly and beyond chance, and what to say of alpha."""
-    judges, clusters, miss = matrix.judges, matrix.clusters, 1 - ask.level
-    on, n_levels = "", 2
-    names = matrix.labels if matrix.scale.kind == "nominal" else None
-    if alike is None:
-        n_levels = _n_levels(matrix, ratings)
-    else:
-        ratings, on = alike
-        level, names = "nominal", ("fail", "pass")
-    raw = raw_agreement(ratings, alpha=miss, clusters=clusters, raters=judges)
-    ac1 = gwet_ac1(ratings, n_levels=n_levels, alpha=miss, clusters=clusters, raters=judges)
-    note = prevalence_note(ratings, level=level, n_levels=n_levels, raters=judges, names=names)
-    if note is not None and on:
-        note = f"{on[2:]}, {note}"
-    return [
-        _finding("raw_agreement", raw, f"share of equal pairs{on}", matrix, ask),
-        _finding("ac1", ac1, f"Gwet's AC1{on}", matrix, ask),
-    ], note
 
 
 def _n_levels(matrix: Matrix, ratings: FloatArray) -> int:
@@ -327,61 +200,166 @@ def _rare(ratings: FloatArray) -> tuple[str, ...]:
     return (f"only {off} rating(s) differ from the commonest: the interval is too short",)
 
 
+def _main(
+    panel: _Panel,
+    rng: np.random.Generator,
+    *,
+    rows: NDArray[np.intp] | None = None,
+    about: tuple[SubjectKind, str] = ("panel", ""),
+) -> Iterator[Finding]:
+    """Give alpha, raw agreement and AC1 of all responses, or of some."""
+    ratings, equal, options = panel.ratings, panel.equal, panel.options
+    if rows is not None:
+        ratings, equal = ratings[rows], equal[rows]
+        options = options._replace(clusters=options.clusters[rows])
+    given, n_boot = options._asdict(), panel.ask.n_boot
+    alpha = krippendorff_alpha(ratings, level=panel.level, n_boot=n_boot, rng=rng, **given)
+    rare = _rare(ratings) if panel.level == "nominal" else ()
+    name = f"alpha_{panel.level}"
+    yield _finding(panel, name, alpha, panel.method, about=about, warnings=rare)
+    raw = raw_agreement(equal, **given)
+    yield _finding(panel, "raw_agreement", raw, f"share of equal pairs{panel.on}", about=about)
+    ac1 = gwet_ac1(equal, n_levels=panel.n_levels, **given)
+    yield _finding(panel, "ac1", ac1, f"Gwet's AC1{panel.on}", about=about)
+
+
+def _further(panel: _Panel) -> Iterator[Finding]:
+    """Give what suits the scale besides: Fleiss' kappa, AC2, intraclass correlations."""
+    given = panel.options._asdict()
+    if panel.level == "nominal":
+        fleiss = fleiss_kappa(panel.equal, **given)
+        yield _finding(panel, "fleiss_kappa", fleiss, "Fleiss' kappa", headline=False)
+        return
+    known = panel.matrix.scale.levels
+    if panel.level == "ordinal" and known is not None:
+        levels = np.union1d(panel.matrix.scale.normalise(known), level_codes(panel.ratings)[0])
+        if levels.size <= _MOST_CATEGORIES:
+            ac2 = gwet_ac(panel.ratings, weights="quadratic", levels=levels, **given)
+            yield _finding(panel, "ac2", ac2, "Gwet's AC2, quadratic", headline=False)
+    rated = np.flatnonzero((~np.isnan(panel.ratings)).any(axis=0))
+    named = [panel.matrix.judges[judge] for judge in rated.tolist()]
+    table = icc(panel.ratings[:, rated], **(given | {"raters": named}))
+    left = f"{table.n_left_out} response(s) that not every judge rated are left out"
+    warnings = (left,) if table.n_left_out and table.n_units > 1 else ()
+    for name, form in _ICCS.items():
+        row = table[form]
+        method = f"{form}, {_OF[form[-2]]}"
+        how = "by clusters" if table.by_cluster else "F distribution"
+        found = Reliability(
+            *(row.value, row.low, row.high, None, table.n_units, table.n_units * table.n_raters),
+            level="interval",
+            reason=row.reason,
+            no_interval=row.no_interval,
+        )
+        finding = _finding(panel, name, found, method, how=how, warnings=warnings, headline=False)
+        unit = "share of the variance of scores that is of responses, at most 1"
+        yield finding.model_copy(update={"unit": unit, "assumptions": (table.assumptions,)})
+
+
+def _pairs(panel: _Panel) -> Iterator[Finding]:
+    """Give Cohen's kappa of every pair of judges."""
+    weights: Weights | None = "quadratic"
+    ratings, on = panel.ratings, ""
+    if panel.level == "nominal" or panel.mixed:
+        ratings, on, weights = panel.equal, panel.on, None
+    pairs = pairwise_kappa(ratings, weights=weights, **panel.options._asdict())
+    rare = _rare(ratings) if weights is None else ()
+    method = f"Cohen's kappa, {pairs.level}{on}"
+    for (one, two), found in zip(combinations(pairs.raters, 2), pairs.pairs, strict=True):
+        about: tuple[SubjectKind, str] = ("judge_pair", f"{one} ~ {two}")
+        few = f"{found.n_units} response(s) judged by both; kappa needs two"
+        told = replace(found, reason=few) if found.reason and found.n_units < 2 else found
+        yield _finding(panel, "kappa", told, method, about=about, warnings=rare)
+
+
+def _without(panel: _Panel, rng: np.random.Generator) -> tuple[list[Finding], list[str]]:
+    """Give alpha without each judge in turn, and name the judges that clearly lower it."""
+    rated = np.flatnonzero((~np.isnan(panel.ratings)).any(axis=0))
+    if rated.size < 3:
+        return [], []
+    judges = [panel.matrix.judges[judge] for judge in rated.tolist()]
+    given = panel.options._asdict() | {"raters": judges}
+    ratings, n_boot = panel.ratings[:, rated], panel.ask.n_boot
+    found = alpha_without(ratings, level=panel.level, n_boot=n_boot, rng=rng, **given)
+    rows, notes = [], []
+    for left in found:
+        row = _finding(
+            panel,
+            "alpha_without",
+            left.without,
+            f"{panel.method}, of the other judges",
+            about=("judge", left.rater),
+        )
+        details = dict(row.details) | {
+            "difference": left.difference,
+            "difference_low": left.low,
+            "difference_high": left.high,
+        }
+        rows.append(row.model_copy(update={"details": details}))
+        if panel.mixed:  # a judge on a scale of its own lowers alpha by that alone
+            continue
+        if left.low is not None and left.high is not None and left.low > 0:
+            notes.append(
+                f"{panel.matrix.criterion}: without judge {left.rater} alpha is "
+                f"{left.without.value:.3f}, higher by {left.difference:.3f} "
+                f"({left.low:.3f} to {left.high:.3f}): it rates unlike the others. That may be "
+                "because it judges badly or because it alone is right: compare it with human "
+                "labels before you leave it out"
+            )
+    return rows, notes
+
+
+def _by(
+    panel: _Panel, kind: SubjectKind, column: str, rng: np.random.Generator
+) -> tuple[list[Finding], list[str]]:
+    """Give the main numbers of each system, or task family, where there are several."""
+    codes = panel.matrix.response_ids[column]
+    counts = np.bincount(codes[codes >= 0])
+    present = np.flatnonzero(counts)
+    if not present.size or (present.size == 1 and counts[present[0]] == codes.size):
+        return [], []
+    plural = {"system": "systems", "family": "task families"}[column]
+    if present.size > _MOST_SUBJECTS:
+        why = f"agreement by {column} is left out, {present.size} {plural}"
+        return [], [f"{panel.matrix.criterion}: {why}"]
+    rows: list[Finding] = []
+    for code in present.tolist():
+        about = (kind, panel.matrix.names[column][code])
+        rows += _main(panel, rng, rows=np.flatnonzero(codes == code), about=about)
+    return rows, []
+
+
 def _finding(  # noqa: PLR0913 - the parts of one record
+    panel: _Panel,
     name: str,
     found: Reliability,
     method: str,
-    matrix: Matrix,
-    ask: Ask,
     *,
+    how: str = "",
+    about: tuple[SubjectKind, str] = ("panel", ""),
     warnings: tuple[str, ...] = (),
+    headline: bool = True,
 ) -> Finding:
-    interval = found.low is not None
-    grouped = int(matrix.clusters.max(initial=-1)) + 1 < matrix.n_responses
-    how = f"bootstrap, {ask.n_boot} draws" if name.startswith("alpha") else "Wilson's interval"
+    interval, grouped, ask = found.low is not None, panel.grouped, panel.ask
+    boot = f"bootstrap, {ask.n_boot} draws" if name.startswith("alpha") else "Wilson's interval"
+    how = how or boot + (", by cluster" if grouped else "")
     return Finding(
         plugin="reliability",
         name=name,
-        criterion=matrix.criterion,
+        criterion=panel.matrix.criterion,
+        subject_kind=about[0],
+        subject=about[1],
         value=found.value,
         unit="share of pairs" if name == "raw_agreement" else "agreement beyond chance, at most 1",
         low=found.low,
         high=found.high,
         level=ask.level if interval else None,
         n=found.n_units,
-        method=f"{method}; {how}" + (", by cluster" if grouped else "") if interval else method,
+        method=f"{method}; {how}" if interval else method,
         assumptions=(f"{'clusters' if grouped else 'responses'} are a random sample",),
         warnings=warnings,
         reason=found.reason,
         no_interval=found.no_interval,
         details={"n_ratings": found.n_ratings, "se": found.se},
+        headline=headline and about[0] == "panel",
     )
-
-
-def _pair_findings(
-    ratings: FloatArray, weights: Weights | None, matrix: Matrix, ask: Ask, *, on: str = ""
-) -> list[Finding]:
-    pairs = pairwise_kappa(
-        ratings,
-        weights=weights,
-        alpha=1 - ask.level,
-        clusters=matrix.clusters,
-        raters=matrix.judges,
-    )
-    rare = _rare(ratings) if weights is None else ()
-    method = f"Cohen's kappa, {pairs.level}{on}"
-    rows = []
-    for i, j in combinations(range(len(pairs.raters)), 2):
-        n = int(pairs.n_units[i, j])
-        value, low, high = (finite(x[i, j]) for x in (pairs.value, pairs.low, pairs.high))
-        reason = None
-        if value is None:
-            few = f"{n} response(s) judged by both; kappa needs two"
-            reason = few if n < 2 else f"no variation: all {2 * n} ratings are equal"
-        found = Reliability(value, low, high, None, n, 2 * n, pairs.level, reason)
-        if value is not None and low is None:
-            found = replace(found, no_interval="all responses are of one cluster")
-        row = _finding("kappa", found, method, matrix, ask, warnings=rare)
-        subject = f"{pairs.raters[i]} ~ {pairs.raters[j]}"
-        rows.append(row.model_copy(update={"subject_kind": "judge_pair", "subject": subject}))
-    return rows

@@ -20,19 +20,24 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from panopt.findings import Findings
 from panopt.plugins.reliability import (
     Level,
+    alpha_without,
     cohen_kappa,
+    fleiss_kappa,
+    gwet_ac,
     gwet_ac1,
+    icc,
     krippendorff_alpha,
     pairwise_kappa,
     panopt_analyze,
+    percent_agreement,
     prevalence_note,
     raw_agreement,
 )
 from panopt.records.ask import Ask
 from panopt.records.study import Study
 from panopt.stats.coincidence import krippendorff as prepare
-from panopt.stats.coincidence import rated_units
 from panopt.stats.kappa import Weights
+from panopt.stats.units import rated_units
 
 NAN = np.nan
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -97,7 +102,7 @@ def test_J_15_alpha_is_none_with_the_reason_when_undefined() -> None:
     assert gwet_ac1([[1, NAN], [0, NAN]]).reason == one_judge.reason
 
 
-def test_J_299_of_300_equal_votes_give_alpha_0_and_ac1_beside_it_says_why() -> None:
+def test_J_15_299_of_300_equal_votes_give_alpha_0_and_ac1_beside_it_says_why() -> None:
     ratings = [[1, 1]] * 149 + [[1, 0]]
     assert krippendorff_alpha(ratings).value == 0.0
     assert defined(gwet_ac1(ratings).value) > 0.99
@@ -107,8 +112,10 @@ def test_J_299_of_300_equal_votes_give_alpha_0_and_ac1_beside_it_says_why() -> N
         "alpha is 0.000 although judges agree on 99.3% of pairs: "
         "299 of 300 ratings are the same (1)"
     )
-    assert "AC1" in note
-    assert "0.993" in note
+    # 299 of 300 ratings are 1: two drawn at random are equal with chance 1 - 2 / 300.
+    assert "such judges would agree on 99.3% of pairs by chance" in note
+    assert "a low alpha here does not mean that the judges disagree" in note
+    assert "AC1, which such lopsided ratings hardly move, is 0.993" in note
 
 
 def test_the_prevalence_note_speaks_only_where_the_paradox_is() -> None:
@@ -223,6 +230,17 @@ def test_alpha_of_the_data_sets(
     assert found == pytest.approx(peer, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("task", "single", "mean"),
+    [("et-en", 0.613, 0.905), ("ro-en", 0.778, 0.955), ("en-de", 0.386, 0.790)],
+)
+def test_icc_of_the_data_sets(shared: Path, task: str, single: float, mean: float) -> None:
+    rows = _table(shared, "mlqe_da_dev", task=task, judge_kind="human")
+    found = icc(_ratings(rows, "item_id"))
+    assert defined(found["ICC(2,1)"].value) == pytest.approx(single, abs=6e-4)
+    assert defined(found["ICC(2,k)"].value) == pytest.approx(mean, abs=6e-4)
+
+
 def test_kappa_of_the_data_sets(shared: Path) -> None:
     people = _ratings(_table(shared, "pandalm", judge_kind="human"), "item_id")
     kappa = pairwise_kappa(people).value[np.triu_indices(3, 1)]
@@ -318,7 +336,7 @@ def test_alpha_does_not_care_for_the_order_of_units_and_raters(
 ) -> None:
     rng = np.random.default_rng(1)
     shuffled = ratings[rng.permutation(ratings.shape[0])][:, rng.permutation(ratings.shape[1])]
-    one, two = krippendorff_alpha(ratings, level=level), krippendorff_alpha(shuffled, level=level)
+    one, two = (krippendorff_alpha(ratings, level=level), krippendorff_alpha(shuffled, level=level))
     assert one.reason == two.reason
     if one.value is not None:
         assert one.value == pytest.approx(defined(two.value), abs=1e-12)
@@ -585,6 +603,12 @@ def test_bad_options_name_argument_value_and_rule(options: dict[str, Any], messa
         krippendorff_alpha(CLASSIC, **options)
 
 
+def test_a_seed_in_the_place_of_a_generator_is_refused() -> None:
+    for seed in (0, "x", np.random.RandomState(0)):
+        with pytest.raises(TypeError, match=r"^rng = .* must be a numpy\.random\.Generator"):
+            krippendorff_alpha(CLASSIC, rng=seed, n_boot=10)  # type: ignore[arg-type]
+
+
 def test_bad_ratings() -> None:
     with pytest.raises(ValueError, match=r"ratings of shape \(2,\) must have two axes"):
         krippendorff_alpha([1, 0])
@@ -605,6 +629,11 @@ def test_a_transposed_matrix_does_not_pass_silently() -> None:
     with pytest.warns(UserWarning, match=r"3 rows and 50 columns: rows must be units"):
         krippendorff_alpha(ratings)
     krippendorff_alpha(ratings, raters=[str(j) for j in range(50)])
+    for function in (icc, fleiss_kappa, gwet_ac, percent_agreement, pairwise_kappa, alpha_without):
+        with pytest.warns(UserWarning, match=r"4 rows and 12 columns") as told:
+            function(np.nan_to_num(CLASSIC, nan=2).T)
+        assert told[0].filename == __file__
+    assert krippendorff_alpha(CLASSIC).n_raters == 4
 
 
 # --- The hook -----------------------------------------------------------------------------
@@ -632,7 +661,10 @@ def test_findings_of_an_ordinal_criterion() -> None:
     truth = rng.integers(1, 6, (80, 1))
     ratings = np.clip(truth + rng.integers(-1, 2, (80, 3)), 1, 5) * 1.0
     found = _analyze(_columns(ratings, "ordinal:1:5"), Ask(level=0.9, n_boot=200))
-    assert [row.name for row in found] == ["alpha_ordinal", "raw_agreement", "ac1", *["kappa"] * 3]
+    iccs = ["icc_2_1", "icc_2_k", "icc_3_1", "icc_3_k"]
+    further = ["ac2", *iccs, *["kappa"] * 3, *["alpha_without"] * 3]
+    assert [row.name for row in found] == ["alpha_ordinal", "raw_agreement", "ac1", *further]
+    assert [row.name for row in found if row.headline] == ["alpha_ordinal", "raw_agreement", "ac1"]
     alpha = found.named("alpha_ordinal")[0]
     assert alpha.value == pytest.approx(
         defined(krippendorff_alpha(ratings, level="ordinal").value), abs=1e-12
@@ -681,7 +713,8 @@ def test_judges_on_different_scales_are_compared_on_what_is_comparable() -> None
     scored, unit = _mixed_panel(120)
     scales = ["binary", "continuous:0:1", "ordinal:1:5"]
     found = _analyze(_mixed_columns(scored, scales), Ask(n_boot=50, threshold=0.6))
-    assert [row.name for row in found] == ["alpha_interval", "raw_agreement", "ac1", *["kappa"] * 3]
+    headlines = [row.name for row in found if row.headline]
+    assert headlines == ["alpha_interval", "raw_agreement", "ac1"]
     alpha, raw, ac1 = found.rows[:3]
     peer = krippendorff.alpha(reliability_data=unit.T, level_of_measurement="interval")
     assert alpha.value == pytest.approx(peer, abs=1e-12)
@@ -771,7 +804,7 @@ def test_labels_are_compared_by_name() -> None:
 
 def test_one_judge_gives_reasons_not_numbers() -> None:
     found = _analyze(_columns(np.ones((5, 1)), "binary"), Ask())
-    assert [row.value for row in found] == [None, None, None]
+    assert [row.value for row in found] == [None, None, None, None]
     assert {row.reason for row in found} == {"1 judge(s) gave ratings; agreement needs two"}
 
 
@@ -805,7 +838,9 @@ def test_the_pairs_of_many_judges_are_left_out_and_said_so() -> None:
     ratings = np.random.default_rng(15).integers(0, 2, (20, 11)) * 1.0
     found = _analyze(_columns(ratings, "binary"), Ask(n_boot=20))
     assert not found.named("kappa")
-    assert "score: kappa of pairs is left out, 11 judges" in found.notes
+    assert (
+        "score: kappa of pairs and alpha without each judge are left out, 11 judges" in found.notes
+    )
 
 
 def test_a_pair_that_shares_nothing_says_so() -> None:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from panopt.stats.bootstrap import cluster_weights, pattern_weights, percentile_interval
-from panopt.stats.coincidence import Coefficient, Units, krippendorff, rated_units
+from panopt.stats.coincidence import Coefficient, krippendorff
+from panopt.stats.units import Units, rated_units
 
 _DRAWS = 300  # of the bootstrap that tells agreement from chance
 _FEW_DRAWS = 60  # where clusters are many: each draw then walks over every unit

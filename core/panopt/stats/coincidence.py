@@ -9,96 +9,20 @@ Krippendorff's alpha-reliability"; ordinal differences are differences of mid-ra
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from panopt.stats.patterns import IntArray, distinct_rows, few_level_codes, level_codes
+from panopt.stats.patterns import IntArray, level_codes
 from panopt.stats.ratio import pairs_total
+from panopt.stats.units import Units, level_tally, unlike_pairs
 
 FloatArray = NDArray[np.float64]
 Coefficient = Callable[[FloatArray], FloatArray]
 
-_MOST_LEVELS = 1 << 12  # beyond this, rows hardly ever coincide
+_MOST_SUMS = 330  # sums kept of a unit at most: 25 ordinal levels
+_MOST_CELLS = 1 << 22  # patterns x sums at most: 32 MB
 _ROWS = 1 << 14  # rows summed at a time: they stay in cache
-_DENSE_LEVELS = 64  # up to here a matrix product counts levels faster than a loop
-_DENSE_CELLS = 1 << 20  # patterns x levels held as a matrix at most: 8 MB
-
-
-@dataclass(frozen=True, slots=True)
-class Units:
-    """Rated units as distinct sorted rows: who gave which rating is left out."""
-
-    values: FloatArray
-    """Ratings of each pattern in rising order, NaN after the last (patterns, most ratings)."""
-    counts: NDArray[np.int64]
-    """Units that carry each pattern (patterns,)."""
-    sizes: FloatArray
-    """Ratings in each pattern (patterns,)."""
-    kept: NDArray[np.intp]
-    """Positions of these units among all rows of the ratings (units,)."""
-    pattern: NDArray[np.intp]
-    """Pattern of each of these units (units,)."""
-
-    @property
-    def n_units(self) -> int:
-        """Number of units."""
-        return self.kept.size
-
-    @property
-    def n_ratings(self) -> int:
-        """Number of ratings."""
-        return int(self.counts @ self.sizes)
-
-
-def rated_units(ratings: FloatArray, *, at_least: int = 2) -> Units:
-    """Keep the units with enough ratings and merge those with the same ratings.
-
-    Parameters
-    ----------
-    ratings
-        Matrix (units, raters) of finite numbers, NaN missing.
-    at_least
-        Ratings a unit needs; 2 makes it pairable.
-
-    Examples
-    --------
-    >>> units = rated_units(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, np.nan]]))
-    >>> units.values.tolist(), units.counts.tolist()
-    ([[0.0, 1.0]], [2])
-    """
-    coded = few_level_codes(ratings, limit=_MOST_LEVELS)
-    rated = ~np.isnan(ratings) if coded is None else coded[1] >= 0
-    sizes = np.zeros(ratings.shape[0], dtype=np.int64)
-    for column in rated.T:
-        sizes += column
-    kept = np.flatnonzero(sizes >= at_least)
-    every = kept.size == sizes.size
-    if not every:
-        sizes = sizes[kept]
-    most = int(sizes.max(initial=0))
-    if coded is None:
-        values = np.sort(ratings if every else ratings[kept], axis=1)[:, :most]
-        one = np.ones(kept.size, dtype=np.int64)
-        return Units(values, one, sizes.astype(np.float64), kept, np.arange(kept.size))
-    levels, codes = coded[0], coded[1] if every else coded[1][kept]
-    found = distinct_rows(codes, n_levels=levels.size, return_inverse=True)
-    rows = codes[found.first].astype(np.int32)
-    rows[rows < 0] = levels.size  # missing ones go last
-    rows = np.sort(rows, axis=1)[:, :most]
-    values = np.append(levels, np.nan)[rows]
-    rows[rows == levels.size] = -1
-    merged = distinct_rows(rows, n_levels=levels.size, return_inverse=True)
-    joined = merged.pattern_of_rows()
-    counts = np.bincount(joined, weights=found.counts, minlength=merged.first.size)
-    return Units(
-        values[merged.first],
-        counts.astype(np.int64),
-        (rows[merged.first] >= 0).sum(axis=1).astype(np.float64),
-        kept,
-        joined[found.pattern_of_rows()],
-    )
 
 
 def krippendorff(units: Units, level: str) -> Coefficient:
@@ -135,6 +59,94 @@ def krippendorff(units: Units, level: str) -> Coefficient:
             total = pairs_total(levels, found)
         varied = np.count_nonzero(found, axis=1) > 1
         return _coefficient(n, weights @ within, total, varied)
+
+    return alpha
+
+
+def alpha_by_sums(units: Units, level: str) -> tuple[FloatArray, Coefficient] | None:
+    """Prepare alpha as a function of a few sums over units, where a few are enough.
+
+    Parameters
+    ----------
+    units, level
+        As in `krippendorff`.
+
+    Returns
+    -------
+    tuple or None
+        Columns (patterns, sums), and a function of totals of those columns over units
+        (data sets, sums) that gives alpha (data sets,), NaN where all ratings are equal. None
+        where the sums would be as many as the ratings: ordinal and ratio scales of many levels.
+
+    Examples
+    --------
+    >>> units = Units(np.array([[0.0, 1.0], [1.0, 1.0]]), np.array([1, 1]), np.array([2.0, 2.0]),
+    ...               np.array([0, 1]), 2)
+    >>> columns, alpha = alpha_by_sums(units, "nominal")
+    >>> alpha(columns.sum(axis=0)[None, :]).tolist()
+    [0.0]
+    """
+    if level == "interval":
+        return _moments(units)[2], _alpha_of_moments
+    levels, codes = level_codes(units.values)
+    n_levels, n_patterns = levels.size, units.counts.size
+    n_sums = n_levels + 2 if level == "nominal" else n_levels * (n_levels + 1) // 2
+    if n_sums > _MOST_SUMS or n_sums * n_patterns > _MOST_CELLS:
+        return None
+    if level == "nominal":
+        columns = np.zeros((n_patterns, n_sums))
+        for column in codes.T:
+            rated = np.flatnonzero(column >= 0)
+            columns[rated, column[rated]] += 1
+        columns[:, -2] = unlike_pairs(codes) / (units.sizes - 1)
+        columns[:, -1] = units.sizes
+        return columns, _alpha_of_tallies
+    return _coincidences(codes, units.sizes, n_levels), _alpha_of_coincidences(levels, level)
+
+
+def _alpha_of_moments(sums: FloatArray) -> FloatArray:
+    n, total, squares, inside = sums.T
+    expected = 2.0 * (n * squares - total**2)
+    return _coefficient(n, inside, expected, expected > 1e-9 * n * squares)
+
+
+def _alpha_of_tallies(sums: FloatArray) -> FloatArray:
+    found, within, n = sums[:, :-2], sums[:, -2], sums[:, -1]
+    varied = np.count_nonzero(found, axis=1) > 1
+    return _coefficient(n, within, n**2 - np.square(found).sum(axis=1), varied)
+
+
+def _coincidences(codes: IntArray, sizes: FloatArray, n_levels: int) -> FloatArray:
+    """Spread every pattern over its pairs of levels: the upper triangle of coincidences."""
+    counts = np.zeros((codes.shape[0], n_levels))
+    for column in codes.T:
+        rated = np.flatnonzero(column >= 0)
+        counts[rated, column[rated]] += 1
+    first, second = np.triu_indices(n_levels)
+    columns: FloatArray = counts[:, first] * (counts[:, second] - (first == second))
+    columns *= np.where(first == second, 1.0, 2.0) / (sizes - 1)[:, None]
+    return columns
+
+
+def _alpha_of_coincidences(levels: FloatArray, level: str) -> Coefficient:
+    first, second = np.triu_indices(levels.size)
+    marginal = np.zeros((first.size, levels.size))
+    marginal[np.arange(first.size), first] += 0.5
+    marginal[np.arange(first.size), second] += 0.5
+
+    def alpha(sums: FloatArray) -> FloatArray:
+        found = sums @ marginal
+        n = found.sum(axis=1)
+        if level == "ratio":
+            both = levels[first] + levels[second]
+            gap = (levels[first] - levels[second]) / np.where(both == 0, 1.0, both)
+            inside, total = sums @ gap**2, pairs_total(levels, found)
+        else:
+            ranks = np.cumsum(found, axis=1) - found / 2 - n[:, None] / 2
+            inside = np.einsum("sp,sp->s", sums, np.square(ranks[:, first] - ranks[:, second]))
+            total = 2.0 * n * (found * ranks**2).sum(axis=1)
+        varied = np.count_nonzero(found > 1e-9, axis=1) > 1
+        return _coefficient(n, inside, total, varied)
 
     return alpha
 
@@ -204,69 +216,6 @@ def _ordinal(units: Units, codes: IntArray, tally: Coefficient) -> Coefficient:
         return _coefficient(n, inside, total, total > 0)
 
     return alpha
-
-
-def level_tally(codes: IntArray, n_levels: int) -> Coefficient:
-    """Prepare the count of every level as a function of how often each pattern occurs.
-
-    Parameters
-    ----------
-    codes
-        Codes of the ratings of each pattern, -1 missing (patterns, most ratings).
-    n_levels
-        Number of codes.
-
-    Returns
-    -------
-    callable
-        Takes weights (data sets, patterns), gives counts (data sets, levels).
-
-    Examples
-    --------
-    >>> tally = level_tally(np.array([[0, 0], [0, 1]]), 2)
-    >>> tally(np.array([[1.0, 3.0]])).tolist()
-    [[5.0, 3.0]]
-    """
-    at, column = np.nonzero(codes >= 0)
-    code = codes[at, column].astype(np.intp)
-    n_rows = codes.shape[0]
-    if n_levels <= _DENSE_LEVELS and n_rows * n_levels <= _DENSE_CELLS:
-        cells = np.bincount(at * n_levels + code, minlength=n_rows * n_levels)
-        dense = cells.reshape(n_rows, n_levels).astype(np.float64)
-        return lambda weights: weights @ dense
-
-    def tally(weights: FloatArray) -> FloatArray:
-        found = np.empty((weights.shape[0], n_levels))
-        for row, weight in zip(found, weights, strict=True):
-            row[:] = np.bincount(code, weights=weight[at], minlength=n_levels)
-        return found
-
-    return tally
-
-
-def unlike_pairs(codes: IntArray) -> FloatArray:
-    """Count the ordered pairs of unlike codes in every row.
-
-    Parameters
-    ----------
-    codes
-        Codes in rising order, -1 after the last (rows, most ratings).
-
-    Examples
-    --------
-    >>> unlike_pairs(np.array([[0, 0, 1], [2, 2, -1]])).tolist()
-    [4.0, 0.0]
-    """
-    n_rows = codes.shape[0]
-    size, alike, run = np.zeros(n_rows), np.zeros(n_rows), np.zeros(n_rows)
-    before = np.full(n_rows, -1)
-    for column in codes.T:
-        here = column >= 0
-        run = np.where(column == before, run + 1, 1.0)
-        size += here
-        alike += np.where(here, 2 * run - 1, 0.0)  # a run of r ends at 1 + 3 + .. = r^2
-        before = column
-    return size**2 - alike
 
 
 def _ratio_pairs(values: FloatArray) -> FloatArray:

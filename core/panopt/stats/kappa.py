@@ -16,16 +16,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from panopt.stats.arrays import as_floats
-from panopt.stats.bounded import wilson_interval
 from panopt.stats.patterns import IntArray, distinct_rows, level_codes
 from panopt.stats.reliability import (
     Clusters,
     Reliability,
-    check_alpha,
-    cluster_codes,
+    checked_ratings,
     clusters_of,
     mean_error,
-    rating_matrix,
     undefined,
     with_interval,
 )
@@ -50,6 +47,8 @@ class PairwiseKappa:
     """Units that both rated."""
     level: str
     """Weights: ``nominal``, ``linear`` or ``quadratic``."""
+    pairs: tuple[Reliability, ...]
+    """The same pair by pair, with reasons: (0, 1), (0, 2) ... (1, 2) ..."""
 
 
 def cohen_kappa(
@@ -98,19 +97,11 @@ def cohen_kappa(
             f"a and b of shapes {first.shape} and {second.shape} must be lists of one length"
         )
     _check_weights(weights)
-    check_alpha(alpha)
-    levels, codes = level_codes(rating_matrix(np.stack((first, second), axis=1)))
-    groups = cluster_codes(clusters, first.size)
-    value, se, n, free = pair_kappa(codes, levels, weights=weights, clusters=groups)
-    level = weights or "nominal"
-    if n < 2:
-        reason = f"{n} unit(s) rated by both; kappa needs two"
-        return undefined(reason, n_units=n, n_ratings=2 * n, level=level)
-    if np.isnan(value):
-        reason = f"no variation: all {2 * n} ratings are equal"
-        return undefined(reason, n_units=n, n_ratings=2 * n, level=level)
-    result = Reliability(value, None, None, se, n, 2 * n, level)
-    return with_interval(result, free, alpha=alpha, bounds=(-1, 1))
+    matrix, groups = checked_ratings(
+        np.stack((first, second), axis=1), alpha=alpha, clusters=clusters
+    )
+    levels, codes = level_codes(matrix)
+    return _result(codes, levels, weights, groups, alpha)
 
 
 def pairwise_kappa(
@@ -137,29 +128,46 @@ def pairwise_kappa(
     >>> pairwise_kappa([[1, 1, 0], [0, 0, 1], [1, 0, 0]]).value.round(2)[0]
     array([ nan,  0.4, -0.8])
     """
-    matrix = rating_matrix(ratings, raters)
     _check_weights(weights)
-    check_alpha(alpha)
-    groups = cluster_codes(clusters, matrix.shape[0])
+    matrix, groups = checked_ratings(ratings, alpha=alpha, clusters=clusters, raters=raters)
     n_raters = matrix.shape[1]
     names = tuple(raters) if raters is not None else tuple(str(j) for j in range(n_raters))
     levels, codes = level_codes(matrix)
     value, low, high = (np.full((n_raters, n_raters), np.nan) for _ in range(3))
     n_units = np.zeros((n_raters, n_raters), dtype=np.int64)
-    for i in range(n_raters):
-        for j in range(i):
-            kappa, se, n, free = pair_kappa(
-                codes[:, [i, j]], levels, weights=weights, clusters=groups
-            )
-            n_units[i, j] = n_units[j, i] = n
-            if n < 2 or np.isnan(kappa):
-                continue
-            value[i, j] = value[j, i] = kappa
-            if free > 1:
-                ends = wilson_interval(kappa, se, n_units=free, alpha=alpha, bounds=(-1, 1))
-                low[i, j] = low[j, i] = ends[0]
-                high[i, j] = high[j, i] = ends[1]
-    return PairwiseKappa(names, value, low, high, n_units, weights or "nominal")
+    pairs = []
+    for i in range(n_raters - 1):
+        mine = np.flatnonzero(codes[:, i] >= 0)  # few of a crowd's units
+        rows = codes[mine]
+        among = None if groups is None else groups[mine]
+        for j in range(i + 1, n_raters):
+            found = _result(rows[:, [i, j]], levels, weights, among, alpha)
+            pairs.append(found)
+            n_units[i, j] = n_units[j, i] = found.n_units
+            for table, number in ((value, found.value), (low, found.low), (high, found.high)):
+                table[i, j] = table[j, i] = np.nan if number is None else number
+    return PairwiseKappa(names, value, low, high, n_units, weights or "nominal", tuple(pairs))
+
+
+def _result(
+    codes: IntArray,
+    levels: FloatArray,
+    weights: Weights | None,
+    clusters: Clusters | None,
+    alpha: float,
+) -> Reliability:
+    """Give kappa of two columns of codes with its interval, or the reason why there is none."""
+    value, se, n, free = pair_kappa(codes, levels, weights=weights, clusters=clusters)
+    level = weights or "nominal"
+    reason = None
+    if n < 2:
+        reason = f"{n} unit(s) rated by both; kappa needs two"
+    elif np.isnan(value):
+        reason = f"no variation: all {2 * n} ratings are equal"
+    if reason is not None:
+        return undefined(reason, n_units=n, n_ratings=2 * n, level=level, n_raters=2)
+    result = Reliability(value, None, None, se, n, 2 * n, level, n_raters=2)
+    return with_interval(result, free, alpha=alpha, bounds=(-1, 1))
 
 
 def pair_kappa(

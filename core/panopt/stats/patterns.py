@@ -17,6 +17,7 @@ IntArray = NDArray[np.signedinteger[Any]]
 
 _SAMPLE = 8192
 _BLOCK = 1 << 18  # values coded at a time: the temporaries stay in cache
+_TABLE = 1 << 19  # possible keys up to which a table is cheap even if most stay empty
 _GRID = 1 << 16  # longest look-up table for levels on an even grid
 
 
@@ -121,7 +122,7 @@ def distinct_rows(codes: IntArray, *, n_levels: int, return_inverse: bool = Fals
     """
     key, size = _row_keys(codes, n_levels + 1)
     n_rows = key.size
-    if size > max(4 * n_rows, 1 << 12):  # too many possible keys to count: sort them
+    if size > max(4 * n_rows, min(8 * n_rows, _TABLE), 1 << 12):  # too many to count: sort
         present, key = np.unique(key, return_inverse=True)
         size = present.size
     tally = np.bincount(key, minlength=size)

@@ -16,6 +16,7 @@ FloatArray = NDArray[np.float64]
 Clusters = NDArray[np.intp]
 
 
+_FEW_RATERS = 6  # so many raters of fewer units are an ordinary small example
 TOO_ALIKE = "too few responses differ to give an interval"
 
 
@@ -41,15 +42,49 @@ class Reliability:
     """Why there is no value."""
     no_interval: str | None = None
     """Why there is a value but no interval."""
+    n_raters: int = 0
+    """Columns of the ratings: a glance shows whether rows were units."""
 
 
-def undefined(reason: str, *, n_units: int, n_ratings: int, level: str) -> Reliability:
+def undefined(
+    reason: str, *, n_units: int, n_ratings: int, level: str, n_raters: int = 0
+) -> Reliability:
     """Give the result that has no value, only a reason."""
-    return Reliability(None, None, None, None, n_units, n_ratings, level, reason)
+    none = None
+    return Reliability(none, none, none, none, n_units, n_ratings, level, reason, n_raters=n_raters)
 
 
-def rating_matrix(ratings: ArrayLike, raters: Sequence[str] | None = None) -> FloatArray:
+def checked_ratings(
+    ratings: ArrayLike,
+    *,
+    alpha: float,
+    clusters: ArrayLike | None = None,
+    raters: Sequence[str] | None = None,
+) -> tuple[FloatArray, Clusters | None]:
+    """Check what every coefficient takes: ratings, miss probability, clusters, rater names.
+
+    Returns
+    -------
+    tuple
+        Matrix (units, raters), NaN missing; cluster code of each row, None where rows are
+        their own.
+
+    Raises
+    ------
+    ValueError
+        Naming argument, value and rule.
+    """
+    matrix = rating_matrix(ratings, raters, stacklevel=4)
+    check_alpha(alpha)
+    return matrix, cluster_codes(clusters, matrix.shape[0])
+
+
+def rating_matrix(
+    ratings: ArrayLike, raters: Sequence[str] | None = None, *, stacklevel: int = 3
+) -> FloatArray:
     """Check a matrix (units, raters) and give it as floats, NaN missing.
+
+    `stacklevel` is that of the warning, 3 for the caller of a function that calls this.
 
     Raises
     ------
@@ -59,7 +94,8 @@ def rating_matrix(ratings: ArrayLike, raters: Sequence[str] | None = None) -> Fl
     Warns
     -----
     UserWarning
-        When it is wide and nobody named the raters: it may be transposed.
+        When it has more columns than rows (and than six) and nobody named the raters: it may
+        be transposed.
     """
     matrix = as_floats("ratings", ratings)
     if matrix.ndim != 2:
@@ -72,13 +108,27 @@ def rating_matrix(ratings: ArrayLike, raters: Sequence[str] | None = None) -> Fl
             f"ratings have {n_raters} columns but {len(raters)} raters are named; "
             "rows must be units and columns raters"
         )
-    if raters is None and n_raters > max(n_units, 30):
+    if raters is None and n_raters > max(n_units, _FEW_RATERS):
         warnings.warn(
             f"ratings have {n_units} rows and {n_raters} columns: rows must be units and columns "
             "raters; name the raters to confirm",
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
     return matrix
+
+
+def check_rng(rng: object) -> None:
+    """Refuse a seed, or anything else, in the place of a generator.
+
+    Raises
+    ------
+    TypeError
+        Naming argument, value and rule.
+    """
+    if rng is not None and not isinstance(rng, np.random.Generator):
+        raise TypeError(
+            f"rng = {rng!r} must be a numpy.random.Generator, such as numpy.random.default_rng(0)"
+        )
 
 
 def check_alpha(alpha: float) -> None:
@@ -87,11 +137,10 @@ def check_alpha(alpha: float) -> None:
         raise ValueError(f"alpha = {alpha} must lie strictly between 0 and 1")
 
 
-def too_few(matrix: FloatArray, n_units: int) -> str | None:
+def too_few(n_raters: int, n_units: int) -> str | None:
     """Say why there is nothing to compare, if so: one rater, or fewer than two shared units."""
-    active = int((~np.isnan(matrix)).any(axis=0).sum())
-    if active < 2:
-        return f"{active} judge(s) gave ratings; agreement needs two"
+    if n_raters < 2:
+        return f"{n_raters} judge(s) gave ratings; agreement needs two"
     if n_units < 2:
         return f"{n_units} unit(s) have two or more ratings; agreement needs two"
     return None
@@ -110,6 +159,12 @@ def cluster_codes(clusters: ArrayLike | None, n_rows: int) -> Clusters | None:
     given = as_keys("clusters", clusters)
     if given.shape != (n_rows,):
         raise ValueError(f"clusters of shape {given.shape} must hold one entry a unit: {n_rows}")
+    whole = given.dtype.kind in "iu" and n_rows > 0 and given.min() >= 0
+    if whole and given.max() < 4 * n_rows:  # codes already: no need to sort
+        present = np.bincount(given) > 0
+        if np.count_nonzero(present) == n_rows:
+            return None
+        return np.asarray((np.cumsum(present) - 1)[given], dtype=np.intp)
     names, codes = np.unique(given, return_inverse=True)
     return None if names.size == n_rows else codes
 
@@ -119,6 +174,8 @@ def clusters_of(codes: Clusters | None, kept: NDArray[np.intp]) -> Clusters | No
     if codes is None:
         return None
     some = codes[kept]
+    if 8 * some.size < codes.max(initial=0):  # a few of many
+        return np.unique(some, return_inverse=True)[1]
     present = np.bincount(some) > 0
     return (np.cumsum(present) - 1)[some]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from panopt.stats.binomial import clopper_pearson
-from panopt.stats.ranking import auroc, aurc, average_precision, excess_aurc, risk_coverage
+from panopt.stats.ranking import aurc, auroc, average_precision, excess_aurc, risk_coverage
 from panopt.stats.scored import Estimate
 
 Floats = NDArray[np.float64]
@@ -189,6 +189,7 @@ def rare(rng: np.random.Generator, n: int) -> tuple[Floats, NDArray[np.bool_]]:
 def covered(measure: Measure, draw: Draw, n: int, draws: int, *, each: int = 1) -> tuple[int, int]:
     """Count intervals that hold the truth, of verdicts that come `each` times."""
     truth = measure(*draw(np.random.default_rng(10**6), 400_000)).value
+    assert truth is not None
     held = answered = 0
     for seed in range(draws):
         x, y = draw(np.random.default_rng(seed), n)
@@ -201,7 +202,7 @@ def covered(measure: Measure, draw: Draw, n: int, draws: int, *, each: int = 1) 
 
 
 def enough(level: float, draws: int) -> float:
-    return level - 3 * np.sqrt(level * (1 - level) / draws)
+    return level - 3 * float(np.sqrt(level * (1 - level) / draws))
 
 
 @pytest.mark.parametrize("measure", MEASURES)

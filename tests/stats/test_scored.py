@@ -33,9 +33,11 @@ def test_many_distinct_confidences_are_counted_as_few_are() -> None:
 
 
 def test_missing_numbers_leave_the_verdict_out_with_its_cluster() -> None:
-    table = scored([0.5, np.nan, 0.7, 0.9], [1, 1, None, 0], clusters=["a", "b", "c", "a"])
+    table = scored(
+        [0.5, np.nan, 0.7, 0.9], np.array([1, 1, None, 0]), clusters=["a", "b", "c", "a"]
+    )
     assert (table.n, table.n_clusters) == (2, 1)
-    masked = np.ma.masked_array([0.5, 0.6], mask=[0, 1])
+    masked = np.ma.masked_array([0.5, 0.6], mask=[False, True])
     assert scored(masked, [1, 0]).values.tolist() == [0.5]
 
 
@@ -68,7 +70,7 @@ def test_clusters_of_another_length_are_refused() -> None:
 
 @pytest.mark.parametrize("level", [0.0, 1.0, -1.0, float("nan")])
 def test_a_level_off_its_range_is_refused(level: float) -> None:
-    with pytest.raises(ValueError, match="level = .* must lie strictly between 0 and 1"):
+    with pytest.raises(ValueError, match=r"level = .* must lie strictly between 0 and 1"):
         checked_level(level)
 
 

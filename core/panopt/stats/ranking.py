@@ -337,7 +337,8 @@ def _with_se(  # noqa: PLR0913 - the parts of one estimate
         return Estimate(value, None, None, None, n, groups, level, method, no_interval=none)
     # The rarer kind decides: where all are right (an AURC of 0) the other does.
     units = max(2.0, min(size for size in sizes if size))
-    pair = _misranked(table, of_right, of_wrong)
+    # A cluster errs as one: the imagined pair is as large as clusters are.
+    pair = _misranked(table, of_right, of_wrong) * (n / groups) ** 2
     low, high = wilson_interval(
         value, float(np.sqrt(variance + pair)), n_units=units, alpha=1.0 - level
     )

@@ -61,15 +61,15 @@ def ordinal_probit(  # noqa: PLR0913 - three arrays of one table, and its names
     ----------
     item, judge
         Codes from 0 of the item and the judge of every vote (votes,). A judge may vote on an
-        item several times (taken as independent draws) or never.
+        item several times (independent draws, or one vote where they never differ) or never.
     level
         Codes of the ordered levels, 0 to `n_levels` - 1 (votes,); NaN is a missing vote.
     n_levels
         Number of levels, 2 or more; levels nobody used are allowed.
     gains
-        Let every judge spread the truths by a gain of its own (geometric mean 1): judges that use
-        little of the scale are then not taken for noisy ones, nor others for precise. Without, or
-        with fewer than three judges or levels in use, all gains are 1.
+        Let every judge spread the truths by a gain of its own (about 1 on the whole): judges that
+        use little of the scale are then not taken for noisy ones, nor others for precise. Without,
+        or with fewer than three judges or levels in use, all gains are 1.
     n_items, n_judges
         Number of codes, if some at the end occur in no row.
     names
@@ -89,10 +89,10 @@ def ordinal_probit(  # noqa: PLR0913 - three arrays of one table, and its names
 
     Notes
     -----
-    The latent scale is fixed by theta ~ N(0, 1), offsets that sum to zero and log gains that do.
-    Judges that agree on all of 20 or more common items count as one; judges who always say the
-    same are left out. Neighbouring judges' shared errors are not modelled: judges who err alike
-    look precise and outweigh the others.
+    The latent scale is fixed by theta ~ N(0, 1), offsets that sum to zero and log gains whose
+    mean, weighed by what the judges tell, is zero. Judges that agree on all of 20 or more common
+    items count as one; judges who always say the same are left out. Errors that judges share are
+    not modelled: judges who err alike look precise and outweigh the others.
 
     Priors: one pseudo-item spread over the levels; offsets N(0, 2.5^2); log gains N(0, .5^2);
     log noises normal with sd 1 around the panel's, which is N(0, 1.5^2); noise at least .05.

@@ -365,6 +365,34 @@ def test_a_copied_judge_counts_once() -> None:
     assert "judge 0 and judge 3 agree on all" in panel.warnings[0]
 
 
+def test_repeats_that_never_differ_count_once() -> None:
+    data = simulate(11, 300, (0.6, 0.8, 0.9))
+    once = ordinal_probit(*data.rows, n_levels=5)
+    rows = [np.repeat(column, 3) for column in data.rows]
+    thrice = ordinal_probit(*rows, n_levels=5)
+    assert thrice.mean == pytest.approx(once.mean, abs=1e-3)
+    assert thrice.judge_noise == pytest.approx(once.judge_noise, rel=1e-2)
+    assert "repeats itself always" in thrice.warnings[0]
+
+
+def test_a_judge_that_follows_nothing_is_no_unit_for_the_others() -> None:
+    data = simulate(12, 400, (0.5, 0.8, 1.0))
+    turned = np.column_stack((data.table, 4 - data.table[:, 0])).astype(float)
+    panel = ordinal_probit(*long(turned), n_levels=5)
+    without = ordinal_probit(*data.rows, n_levels=5)
+    assert panel.judge_noise[:3] == pytest.approx(without.judge_noise, rel=0.15)
+    assert panel.judge_gain[3] < 0.3
+    assert panel.posterior == pytest.approx(without.posterior, abs=0.15)
+
+
+def test_two_judges_that_outweigh_all_others_are_named() -> None:
+    data = simulate(13, 300, (0.8, 0.8, 1.0))
+    slips = np.random.default_rng(0).random(300) < 0.02
+    near = np.where(slips, (data.table[:, 0] + 1) % 5, data.table[:, 0])
+    panel = ordinal_probit(*long(np.column_stack((data.table, near)).astype(float)), n_levels=5)
+    assert any("judge 0 and judge 3 agree so well" in text for text in panel.warnings)
+
+
 def test_perfect_agreement_gives_the_level_itself() -> None:
     level = np.random.default_rng(12).integers(0, 5, 200)
     panel = ordinal_probit(*long(np.tile(level[:, None], 3).astype(float)), n_levels=5)
@@ -426,7 +454,7 @@ def test_two_judges_share_what_they_can() -> None:
         ([0.0, 1.0], [0, 1], [0, 1], 5, "item has dtype float64"),
         ([0, 1], [0, 10**9], [0, 1], 5, "judge holds 1000000000 in only 2 votes"),
         ([0, 1], [0], [0, 1], 5, r"judge has shape \(1,\) and level \(2,\)"),
-        ([0, 1], [0, 1], [0, 1], 1, r"n_levels = 1 must lie in 2..1001"),
+        ([0, 1], [0, 1], [0, 1], 1, r"n_levels = 1 must lie in 2..101; bin finer scales"),
         ([0, 1], [0, 1], [0, 1], 2.5, "n_levels = 2.5 must be a whole number"),
     ],
 )

@@ -18,7 +18,7 @@ from panopt.stats.ordinal_likelihood import (
 from panopt.stats.ordinal_table import FloatArray, OrdinalTable
 
 _STEP = 1e-4
-_WORK = 400_000  # patterns times parameters up to which the second derivatives are taken
+_WORK = 1e8  # operations up to which second derivatives are taken
 
 
 class Errors(NamedTuple):
@@ -36,7 +36,8 @@ def standard_errors(table: OrdinalTable, fit: OrdinalFit, grid: Grid) -> Errors:
     The information is the observed one, by differences of the gradient, where that is cheap;
     else the sum of squared scores, which is the same for many items (Berndt et al. 1974).
     """
-    if table.counts.size * fit.x.size <= _WORK:
+    work = (table.cells.nnz + table.n_judges * table.n_levels) * grid.nodes.size * fit.x.size
+    if work <= _WORK:
         information, slope = _by_differences(table, fit, grid)
     else:
         information, slope = _by_scores(table, fit, grid)

@@ -34,20 +34,20 @@ _ROUNDS = 8  # of refining the grid, at most
 
 
 class Layout(NamedTuple):
-    """Order of the free numbers: first cutpoint, log widths of levels, offsets but one, log gains.
+    """Order of the free numbers: first cutpoint, log widths of levels, offsets but one.
 
-    Log gains but one, or none where all gains are 1; then log noises.
+    Then log gains, none where all gains are 1, and log noises.
     """
 
     n_levels: int
     basis: FloatArray
-    """Offsets (and log gains) of all judges from the free ones (judges, judges - 1)."""
+    """Offsets of all judges from the free ones (judges, judges - 1)."""
     gains: bool
 
     def split(self, x: FloatArray) -> Parts:
         """Cut a vector into cutpoints, offsets, gains and noises as they are free."""
         k, free = self.n_levels - 1, self.basis.shape[1]
-        ends = np.cumsum([k, free, free * self.gains])
+        ends = np.cumsum([k, free, len(self.basis) * self.gains])
         first, second, third, fourth = np.split(x, ends)
         return first, second, third, fourth
 
@@ -55,14 +55,14 @@ class Layout(NamedTuple):
         """Read a vector."""
         cut, offset, gain, noise = self.split(x)
         bounds = cut[0] + np.concatenate(([0.0], np.cumsum(np.exp(cut[1:]))))
-        gains = np.exp(self.basis @ gain) if self.gains else np.ones(noise.size)
+        gains = np.exp(gain) if self.gains else np.ones(noise.size)
         return Parameters(bounds, self.basis @ offset, gains, np.exp(noise))
 
     def pack(self, by: Parts, x: FloatArray) -> FloatArray:
         """Turn derivatives by cutpoints, offsets, log gains and log noises into those by `x`."""
         tail = np.cumsum(by[0][::-1])[::-1]
         widths = np.exp(x[1 : self.n_levels - 1])
-        gain = self.basis.T @ by[2] if self.gains else np.empty(0)
+        gain = by[2] if self.gains else np.empty(0)
         return np.concatenate((tail[:1], tail[1:] * widths, self.basis.T @ by[1], gain, by[3]))
 
     def jacobian(self, x: FloatArray) -> FloatArray:
@@ -123,6 +123,33 @@ def precision(p: Parameters, weight: FloatArray) -> FloatArray:
     return found
 
 
+def rescaled(p: Parameters, weight: FloatArray) -> tuple[Parameters, FloatArray]:
+    """Give the same model with gains of geometric mean 1 over the judges by what they tell.
+
+    The likelihood does not change where cutpoints, offsets, gains and noises all do by a factor;
+    in the search the priors alone hold it. Weights are the judges' reliabilities: a judge that
+    follows nothing, of gain near 0, would make a poor unit.
+
+    Returns
+    -------
+    tuple
+        The parameters, and derivatives of cutpoints, offsets, log gains and log noises by those
+        before, the weights held.
+    """
+    told = precision(p, weight)
+    share = told / (1.0 + told)
+    share /= share.sum()
+    factor = float(np.exp(share @ np.log(p.gain)))
+    n_cut, n = p.cutpoints.size, p.gain.size
+    new = Parameters(*(values / factor for values in p))
+    by = np.eye(n_cut + 3 * n)
+    by[: n_cut + n] /= factor
+    gains = slice(n_cut + n, n_cut + 2 * n)
+    moved = np.concatenate((new.cutpoints, new.offset, np.ones(2 * n)))
+    by[:, gains] -= np.outer(moved, share)
+    return new, by
+
+
 def penalised(
     table: OrdinalTable, layout: Layout, x: FloatArray, grid: Grid, weight: FloatArray
 ) -> tuple[Gradient, float, FloatArray]:
@@ -151,7 +178,7 @@ def fit_ordinal(
     weight
         What a vote of each judge counts (judges,).
     summed
-        Judges whose offsets and log gains sum to zero, at least one (judges,).
+        Judges whose offsets sum to zero, at least one (judges,).
     gains
         Whether every judge has a gain of its own; else all are 1.
     """
@@ -237,7 +264,7 @@ def _start(votes: FloatArray, layout: Layout) -> FloatArray:
     offset = (votes @ middle) / (votes.sum(axis=1) + 1.0)
     free = np.linalg.lstsq(layout.basis, offset - offset.mean(), rcond=None)[0]
     widths = np.log(np.clip(np.diff(cut), *_WIDTH))
-    gain = np.zeros(free.size * layout.gains)
+    gain = np.zeros(len(votes) * layout.gains)
     return np.concatenate((cut[:1], widths, free, gain, np.zeros(len(votes))))
 
 
@@ -249,6 +276,6 @@ def _limits(layout: Layout) -> list[tuple[float, float]]:
         far,
         *[width] * (layout.n_levels - 2),
         *[far] * free,
-        *[(-gain, gain)] * (free * layout.gains),
+        *[(-gain, gain)] * (judges * layout.gains),
         *[noise] * judges,
     ]

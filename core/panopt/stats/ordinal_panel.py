@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from panopt.stats.ordinal_errors import noiseless_loss, standard_errors
-from panopt.stats.ordinal_fit import Truths, fit_ordinal, truths
+from panopt.stats.ordinal_fit import Truths, fit_ordinal, rescaled, truths
 from panopt.stats.ordinal_likelihood import Parameters
 from panopt.stats.ordinal_screen import Names, screen_judges, weigh_judges
 from panopt.stats.ordinal_table import (
@@ -19,6 +19,8 @@ from panopt.stats.ordinal_table import (
     ordinal_table,
     ordinal_votes,
 )
+
+_SURE = 0.1  # noise below which the others' votes hardly matter
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class OrdinalProbit(OrdinalScores):
         judge that is left out (with a warning), as below.
     judge_gain, judge_gain_se
         How far each judge spreads the truths, 1 where it was not estimated (se 0); the geometric
-        mean is 1 (judges,).
+        mean is 1 over judges weighed by what they tell (judges,).
     judge_noise, judge_noise_se
         Standard deviation of each judge's random error, in sds of the truths (judges,). What a
         vote tells goes by gain over noise.
@@ -109,10 +111,12 @@ def fit_votes(votes: OrdinalVotes, names: Names, *, gains: bool) -> OrdinalProbi
         table, weight=weights.weight, summed=weights.summed, gains=weights.gains
     )
     errors = standard_errors(table, fit, grid)
-    found = truths(table, fit.parameters, fit.weight, grid)
-    n_cut, n = fit.parameters.cutpoints.size, table.n_judges
-    se = np.sqrt(np.diag(errors.covariance))[n_cut:].reshape(3, n)
-    p = fit.parameters
+    p, change = fit.parameters, np.eye(len(errors.covariance))
+    if weights.gains:
+        p, change = rescaled(p, fit.weight)
+    found = truths(table, p, fit.weight, grid)
+    covariance = change @ errors.covariance @ change.T
+    se = np.sqrt(np.maximum(np.diag(covariance), 0.0))[p.cutpoints.size :].reshape(3, -1)
 
     def wide(values: FloatArray, absent: float = np.nan) -> FloatArray:
         full = np.full(votes.n_judges, absent)
@@ -121,6 +125,12 @@ def fit_votes(votes: OrdinalVotes, names: Names, *, gains: bool) -> OrdinalProbi
 
     scores = _scores(table, found, found.variance + errors.added)
     warnings = [*screened.warnings, *weights.warnings]
+    sure = np.flatnonzero(p.noise < _SURE * p.gain)
+    if 1 < sure.size < p.noise.size:
+        warnings.append(
+            f"{told(sure.tolist())} agree so well that they outweigh all others: right if they "
+            "err little, wrong if they err alike"
+        )
     unjudged = int(np.count_nonzero(table.pattern < 0))
     if unjudged:
         warnings.append(f"{unjudged} items have no vote of a counted judge: NaN")

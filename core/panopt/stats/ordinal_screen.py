@@ -101,13 +101,7 @@ def weigh_judges(table: OrdinalTable, names: Names, *, gains: bool) -> Weights:
     by_judge = table.cells @ of_judge
     weighed = table.cells.multiply(table.counts[:, None]).tocsr()
     shared = ((weighed @ of_judge).T @ by_judge).tocoo()
-    groups, group = connected_components(shared, directed=False)
-    if groups > 1:
-        apart = [names(np.flatnonzero(group == g).tolist()) for g in range(groups)]
-        raise ValueError(
-            f"the panel falls apart: {' | '.join(apart[:5])} share no item, so their offsets "
-            "cannot be compared; analyze them by themselves or add common items"
-        )
+    _refuse_apart(*connected_components(shared, directed=False), names)
     pairs = (weighed.T @ table.cells).tocoo()
     left, right = pairs.coords
     same = left % k == right % k
@@ -130,6 +124,12 @@ def weigh_judges(table: OrdinalTable, names: Names, *, gains: bool) -> Weights:
         for v in np.flatnonzero(size > 1)[:5]:
             told = names(np.flatnonzero(voice == v).tolist())
             warnings.append(f"{told} agree on all their common items: they count as one judge")
+    given, items = (table.counts @ part for part in (by_judge, by_judge.sign()))
+    same_again = agreed.diagonal() == shared.tocsr().diagonal()
+    stiff = np.flatnonzero(same_again & (given - items >= _SHARED))
+    if stiff.size:
+        weight[stiff] *= items[stiff] / given[stiff]
+        warnings.append(f"{names(stiff.tolist())} repeats itself always: repeats count as one vote")
     cast = table.counts @ table.cells
     levels = int(np.count_nonzero(cast.reshape(n, k).sum(axis=0)))
     if levels == 2 and voices == 2:
@@ -143,9 +143,18 @@ def weigh_judges(table: OrdinalTable, names: Names, *, gains: bool) -> Weights:
         never = np.flatnonzero(cast.reshape(n, k).sum(axis=0) == 0)
         listed = ", ".join(map(str, never[:10].tolist()))
         warnings.append(f"nobody used level {listed}: its bounds are set by the prior")
-    items = int(table.counts.sum())
-    if items < _LITTLE:
-        warnings.append(f"{items} items: parameters rest on their priors as much as on the votes")
+    n_items = int(table.counts.sum())
+    if n_items < _LITTLE:
+        warnings.append(f"{n_items} items: parameters rest on their priors as much as on the votes")
     votes = cast.reshape(n, k).sum(axis=1)
     summed = votes >= min(_FEW, votes.max())
     return Weights(weight, summed, gains and voices > 2 and levels > 2, tuple(warnings))
+
+
+def _refuse_apart(n_groups: int, group: NDArray[np.int32], names: Names) -> None:
+    if n_groups > 1:
+        apart = [names(np.flatnonzero(group == g).tolist()) for g in range(n_groups)]
+        raise ValueError(
+            f"the panel falls apart: {' | '.join(apart[:5])} share no item, so their offsets "
+            "cannot be compared; analyze them by themselves or add common items"
+        )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 Codes = NDArray[np.integer[Any]]
 
-_MOST_LEVELS = 1001  # as many as an ordinal scale may have
+_MOST_LEVELS = 101  # finer scales are continuous for this purpose
 _HASH = 1 << 40  # sums of 8,192 such numbers are exact in float64
 
 
@@ -77,7 +77,7 @@ def ordinal_votes(  # noqa: PLR0913 - three arrays of one table, and its sizes
             f"n_levels = {n_levels!r} must be a whole number"
         )
     if not 2 <= n_levels <= _MOST_LEVELS:
-        raise ValueError(f"n_levels = {n_levels} must lie in 2..{_MOST_LEVELS}")
+        raise ValueError(f"n_levels = {n_levels} must lie in 2..{_MOST_LEVELS}; bin finer scales")
     levels = as_floats("level", level)
     codes = [as_keys("item", item), as_keys("judge", judge)]
     for name, values in zip(("item", "judge"), codes, strict=True):

@@ -77,6 +77,39 @@ def sklearn_kappa(scores: Scores) -> float | None:
     return float(cohen_kappa_score(scores[:, 0], scores[:, 1], weights="quadratic"))
 
 
+def fleiss(scores: Scores) -> float | None:
+    """Fleiss' kappa of this package, with its interval."""
+    from panopt.plugins.reliability import fleiss_kappa
+
+    return fleiss_kappa(scores).value
+
+
+def statsmodels_fleiss(scores: Scores) -> float | None:
+    """Fleiss' kappa of statsmodels, from the same ratings, without an interval."""
+    from statsmodels.stats.inter_rater import aggregate_raters, fleiss_kappa
+
+    return float(fleiss_kappa(aggregate_raters(scores)[0]))
+
+
+def intraclass(scores: Scores) -> float | None:
+    """All six intraclass correlations of this package; ICC(2,k)."""
+    from panopt.plugins.reliability import icc
+
+    return icc(scores)["ICC(2,k)"].value
+
+
+def pingouin_icc(scores: Scores) -> float | None:
+    """All six of pingouin, from the table in long format that it takes; ICC(A,k)."""
+    import pandas as pd
+    import pingouin
+
+    n, k = scores.shape
+    columns = {"unit": np.repeat(np.arange(n), k), "rater": np.tile(np.arange(k), n)}
+    long = pd.DataFrame(columns | {"score": scores.ravel()})
+    found = pingouin.intraclass_corr(long, "unit", "rater", "score").set_index("Type")
+    return float(found.loc["ICC(A,k)", "ICC"])
+
+
 def median(scores: Scores) -> float | None:
     """Median rule of this package, with outcome, spread and agreement."""
     from panopt.plugins.panel import combine
@@ -157,12 +190,22 @@ def main() -> None:
                 partial(ours, level=level),
                 partial(package, level=level),
             )
+        holes = panel(n, 5, 11)
+        holes[np.random.default_rng(1).random(holes.shape) < 0.2] = np.nan
+        compare(
+            f"alpha ordinal, 11 levels, a fifth missing, {n:,} x 5",
+            holes,
+            partial(ours, level="ordinal"),
+            partial(package, level="ordinal"),
+        )
         for level in get_args(Level):
             scores = np.exp(panel(n, 5, None))
             compare(
                 f"alpha {level}, continuous, {n:,} x 5", scores, partial(ours, level=level), None
             )
         compare(f"kappa quadratic, 11 levels, {n:,}", panel(n, 2, 11), kappa, sklearn_kappa)
+        compare(f"Fleiss, 5 levels, {n:,} x 5", panel(n, 5, 5), fleiss, statsmodels_fleiss)
+        compare(f"ICC, all forms, {n:,} x 5", panel(n, 5, None), intraclass, pingouin_icc)
         compare(f"median and its spread, {n:,} x 5", panel(n, 5, 11), median, nanmedian)
     small = panel(400, 5, None)
     compare(

@@ -133,7 +133,7 @@ def icc(
     [0.17, 0.44, 0.29, 0.62, 0.71, 0.91]
     """
     matrix, groups = checked_ratings(ratings, alpha=alpha, clusters=clusters, raters=raters)
-    whole = ~np.isnan(matrix @ np.ones(matrix.shape[1]))
+    whole = ~np.isnan(np.einsum("uj->u", matrix))
     rows = np.flatnonzero(whole)
     left_out = whole.size - rows.size
     complete = matrix if not left_out else matrix[rows]
@@ -198,14 +198,14 @@ def _squares(matrix: FloatArray) -> tuple[_Squares, _Center]:
     grand = float(matrix[: min(n, _ROWS)].mean())  # sums of what is left keep their digits
     means = np.zeros(k)
     for start in range(0, n, _ROWS):
-        means += (matrix[start : start + _ROWS] - grand).sum(axis=0)
+        means += np.einsum("uj->j", matrix[start : start + _ROWS] - grand)
     means = grand + means / n
     center = _Center(means, float(means.mean()))
     unit, error = 0.0, 0.0
     for start in range(0, n, _ROWS):
         apart, high = _residuals(matrix[start : start + _ROWS], center)
         unit += k * float(high @ high)
-        error += float(np.vdot(apart, apart))
+        error += float(np.einsum("uj,uj->", apart, apart))
     rater = n * float(np.square(means - center.grand).sum())
     # What rounding alone can leave is no variation.
     size = 8 * np.finfo(float).eps * max(float(matrix.max()), -float(matrix.min()))
@@ -216,7 +216,7 @@ def _squares(matrix: FloatArray) -> tuple[_Squares, _Center]:
 def _residuals(matrix: FloatArray, center: _Center) -> tuple[FloatArray, FloatArray]:
     """Give residuals (units, raters), and by how much each unit is above the grand mean."""
     apart = matrix - center.raters
-    high = apart @ np.full(matrix.shape[1], 1 / matrix.shape[1])
+    high = np.einsum("uj->u", apart) / matrix.shape[1]  # no BLAS: its threads cost more than this
     apart -= high[:, None]
     return apart, high
 
@@ -353,7 +353,7 @@ def _without_each(
     """Give mean squares and units with each cluster left out in turn (clusters,)."""
     k = matrix.shape[1]
     apart = matrix - center.grand
-    high = apart @ np.full(k, 1 / k)
+    high = np.einsum("uj->u", apart) / k
     n = matrix.shape[0] - np.bincount(clusters).astype(np.float64)
     two = n > 1  # else nothing is left to compare
     n[~two] = np.nan

@@ -274,8 +274,10 @@ def _per_system(groups: Codes | None, among: Codes | None, n_items: int) -> floa
     if groups is None:
         return float(n_items if among is None else int(among.max()) + 1)
     inside = np.arange(n_items) if among is None else among
-    pairs = np.unique(np.stack([groups, inside]), axis=1)
-    return float(pairs.shape[1]) / float(np.unique(groups).size)
+    # Sorting beats np.unique, which hashes.
+    pairs = np.sort(groups.astype(np.int64) * (int(inside.max()) + 1) + inside)
+    n_pairs = 1 + np.count_nonzero(np.diff(pairs))
+    return n_pairs / (1 + np.count_nonzero(np.diff(groups)))  # items are in groups' order
 
 
 def _parts(

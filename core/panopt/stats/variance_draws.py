@@ -67,13 +67,15 @@ def chance_degrees(sums: Sums, clusters: NDArray[Any] | None) -> tuple[FloatArra
     tuple
         Degrees of freedom (4,), and correlations (3, 3) of the sums item, item x judge, repeat.
     """
-    plain = np.maximum(solve_variances(sums.total, sums.expected), 0.0)
+    largest = float(sums.total.max()) or 1.0  # squares of squares must not overflow
+    scaled = sums.total / largest
+    plain = np.maximum(solve_variances(scaled, sums.expected), 0.0)
     width, shared, again, inverse = sums.weight
     weight = np.stack([width * plain[0] + plain[2] + inverse * plain[3], shared, again])
-    total, df = sums.total[_OVER_ITEMS], sums.df[_OVER_ITEMS]
+    total, df = scaled[_OVER_ITEMS], sums.df[_OVER_ITEMS]
     whole = weight.sum(axis=1, keepdims=True)
     share = np.divide(weight, whole, out=np.zeros_like(weight), where=whole > 0)
-    off = sums.by_item - share * total[:, None]
+    off = sums.by_item / largest - share * total[:, None]
     squared = np.sum(share**2, axis=1)
     n = width.size
     if clusters is not None:

@@ -6,25 +6,25 @@ zero, or are 0 for the anchor (humans), and are estimated from differences withi
 who scored which items may depend on their quality. Truths and biases are integrated out exactly
 (Harville 1977), the judges' noise and tau by importance sampling under a prior that rises from
 zero at zero (the boundary-avoiding idea of Chung et al. 2013): a plug-in estimate of a small
-noise makes intervals far too narrow.
+noise makes intervals far too narrow. Errors may have Student's t distribution instead (method
+``student_t``; Lange, Little and Taylor 1989): an outlier then pulls at nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from panopt.findings import Finding, Findings, finite
 from panopt.records.consensus import OUTCOMES, Consensus, JudgeQuality
 from panopt.spec import hookimpl
-from panopt.stats.gaussian_panel import GaussianPanel, fit_panel
+from panopt.stats.gaussian import GaussianPanel, hierarchical_gaussian
 from panopt.stats.gaussian_within import bias_error
-from panopt.stats.long_format import Codes, anchor_mask, code_count, long_format
+from panopt.stats.long_format import Codes
 from panopt.stats.panel import tally_votes
 from panopt.stats.votes import ABSTAINED, FAILED, NEVER
 
@@ -35,133 +35,27 @@ if TYPE_CHECKING:
 __all__ = ["GaussianPanel", "hierarchical_gaussian"]
 
 FloatArray = NDArray[np.float64]
+Shape = Literal["normal", "student_t"]
 _Rows = tuple[Codes, Codes, FloatArray]
 
 
-def hierarchical_gaussian(  # noqa: PLR0913 - three arrays of one table, and its names
-    item: ArrayLike,
-    judge: ArrayLike,
-    score: ArrayLike,
-    *,
-    anchor: int | Sequence[int] | None = None,
-    n_items: int | None = None,
-    n_judges: int | None = None,
-    names: Sequence[str] | None = None,
-) -> GaussianPanel:
-    """Estimate every item's truth and every judge's bias and noise.
-
-    Parameters
-    ----------
-    item, judge
-        Codes from 0 of the item and the judge of every score (scores,). A judge may score an
-        item several times (independent draws) or never.
-    score
-        Finite numbers on any one scale (scores,). A missing score is a missing row.
-    anchor
-        Code(s) of judges without bias, e.g. human labels. Without, biases sum to zero over the
-        judges that are counted.
-    n_items, n_judges
-        Number of codes, if some at the end occur in no row.
-    names
-        Names of the judges for messages (judges,); "judge 0" and so on by default.
-
-    Returns
-    -------
-    GaussianPanel
-
-    Raises
-    ------
-    ValueError
-        Arguments that do not fit; fewer than three judges without an anchor, or one judge
-        (noise and bias are unidentified); groups of judges that share no item; scores that do
-        not vary.
-
-    Notes
-    -----
-    Assumes that errors are independent given the truth, of constant size for a judge, and that
-    judges share one scale. What would break that is looked for first, and said in `warnings`: a
-    judge that repeats another (or whose errors do) counts once; one whose scores do not vary, or
-    far less than the others agree that items differ, is left out; repeats that agree far more
-    than independent draws would are averaged; a judge with fewer than five scores takes no part
-    in the sum of biases.
-
-    Each standard deviation has, in units of the sd s0 of scores around
-    their judge's mean, the prior density s^.5 / (1 + s^2)^1.25; scores on a grid of step d
-    carry at least the rounding noise d / sqrt(12). The result depends on nothing random. Time is
-    linear in the scores, and per variance point quadratic in the judges times patterns of
-    judges; memory is linear in the scores plus judges squared.
-
-    References
-    ----------
-    Harville 1977, "Maximum likelihood approaches to variance component estimation", section 4;
-    Chung et al. 2013, "A nondegenerate penalized likelihood estimator for variance parameters
-    in multilevel models".
-
-    Examples
-    --------
-    Three judges with noise .1, .2 and .4 and biases -.2, .1 and .1 on 20,000 items:
-
-    >>> rng = np.random.default_rng(0)
-    >>> item, judge = np.divmod(np.arange(60_000), 3)
-    >>> truth, error = rng.normal(size=20_000), rng.normal(size=60_000)
-    >>> bias, noise = np.array([-0.2, 0.1, 0.1]), np.array([0.1, 0.2, 0.4])
-    >>> score = truth[item] + bias[judge] + noise[judge] * error
-    >>> panel = hierarchical_gaussian(item, judge, score)
-    >>> panel.noise_sd.round(2).tolist(), panel.bias.round(2).tolist()
-    ([0.1, 0.2, 0.4], [-0.2, 0.1, 0.1])
-    """
-    items, judges, scores = long_format(item, judge, score)
-    n_items = code_count("n_items", n_items, items, scores.size)
-    n_judges = code_count("n_judges", n_judges, judges, scores.size)
-    if names is not None and len(names) != n_judges:
-        raise ValueError(f"names: got {len(names)} for {n_judges} judges; give one a judge")
-    given = np.bincount(judges, minlength=n_judges)
-    fixed = anchor_mask(anchor, given)
-    present = np.flatnonzero(given)
-    if present.size < n_judges:
-        judges = (np.cumsum(given > 0) - 1)[judges]
-
-    def named(codes: Sequence[int]) -> str:
-        label = [f"judge {present[k]}" if names is None else names[present[k]] for k in codes]
-        return label[0] if len(label) == 1 else f"{', '.join(label[:-1])} and {label[-1]}"
-
-    fit = fit_panel(items, judges, scores, n_items=n_items, anchor=fixed[present], names=named)
-    unscored = np.bincount(items, minlength=n_items) == 0
-    fit.mean[unscored] = fit.sd[unscored] = np.nan
-    if present.size == n_judges:
-        return fit
-    silent = [str(k) if names is None else names[k] for k in np.flatnonzero(given == 0).tolist()]
-    told = f"no score from judge {', '.join(silent)}: its bias and noise are NaN"
-    return replace(_spread(fit, present, n_judges), warnings=(*fit.warnings, told))
-
-
-def _spread(fit: GaussianPanel, present: NDArray[np.intp], n_judges: int) -> GaussianPanel:
-    """Make room for judges without scores."""
-
-    def full(values: FloatArray) -> FloatArray:
-        longer = np.full(n_judges, np.nan)
-        longer[present] = values
-        return longer
-
-    counted = np.zeros(n_judges, dtype=bool)
-    counted[present] = fit.counted
-    wide = np.full((n_judges, n_judges), np.nan)
-    wide[np.ix_(present, present)] = fit.bias_cov
-    return replace(
-        fit,
-        bias=full(fit.bias),
-        bias_se=full(fit.bias_se),
-        bias_cov=wide,
-        noise_sd=full(fit.noise_sd),
-        noise_se=full(fit.noise_se),
-        counted=counted,
-    )
-
-
-_ASSUMPTIONS = (
-    "the judges' errors are independent given the response, normal, and of constant size",
-    "all judges use one scale, up to a constant",
-)
+_SCALE = "all judges use one scale, up to a constant"
+_ASSUMPTIONS = {
+    "normal": (
+        "the judges' errors are independent given the response, normal, and of constant size",
+        _SCALE,
+    ),
+    "student_t": (
+        "the judges' errors are independent given the response, of Student's t distribution",
+        _SCALE,
+    ),
+}
+_TOLD = {
+    "normal": "hierarchical Gaussian, variances integrated out",
+    "student_t": "hierarchical model with Student's t errors, scales integrated out; noise_sd "
+    "holds 68% of the errors",
+}
+_METHODS: dict[str, Shape] = {"gaussian": "normal", "student_t": "student_t"}
 _LABELS = 20  # labelled responses from which humans anchor a panel that can do without
 _OWN = 10  # labels from which a human has a noise of its own
 _FEW = 5  # scores below which a judge's bias is as good as unknown
@@ -182,8 +76,8 @@ class _Fits:
 
 @hookimpl
 def panopt_methods() -> tuple[str, ...]:
-    """Name the method."""
-    return ("gaussian",)
+    """Name the method, and the one for scores with outliers."""
+    return tuple(_METHODS)
 
 
 @hookimpl
@@ -193,7 +87,8 @@ def panopt_aggregate(matrix: Matrix, method: str, why: str, ask: Ask) -> Consens
     What calibration rests on (the blind value, its sd, confidence and verdict) comes from a fit
     that has seen no human label.
     """
-    fits = _fit(matrix)
+    errors = _METHODS[method]
+    fits = _fit(matrix, errors)
     votes = matrix.scores()
     tally = tally_votes(votes, ask.threshold)
     outcome = _outcomes(matrix.status(), tally.n, ask.min_successful)
@@ -225,7 +120,7 @@ def panopt_aggregate(matrix: Matrix, method: str, why: str, ask: Ask) -> Consens
         agreement=tally.largest_bloc(),
         judges=_qualities(matrix, fits.full),
         anchor=_ANCHORS[fits.anchored],
-        assumptions=_ASSUMPTIONS,
+        assumptions=_ASSUMPTIONS[errors],
         warnings=fits.warnings,
         shared_sd=fits.shared_sd,
     )
@@ -235,6 +130,7 @@ def panopt_aggregate(matrix: Matrix, method: str, why: str, ask: Ask) -> Consens
 def panopt_analyze(matrix: Matrix, consensus: Consensus, ask: Ask) -> Findings | None:
     """Find the bias and the noise of every judge of one criterion."""
     judges, anchor, warnings = consensus.judges, consensus.anchor, consensus.warnings
+    errors = _METHODS.get(consensus.method, "normal")
     reason = None
     if not judges:
         try:
@@ -252,7 +148,7 @@ def panopt_analyze(matrix: Matrix, consensus: Consensus, ask: Ask) -> Findings |
     rows = [
         finding
         for judge in judges
-        for finding in _judge_findings(judge, anchor, matrix.criterion, ask.level)
+        for finding in _judge_findings(judge, anchor, matrix.criterion, ask.level, errors)
     ]
     notes = () if judges is consensus.judges else tuple(warnings)
     return Findings(tuple(rows), notes=notes)
@@ -264,7 +160,7 @@ def _rows(matrix: Matrix) -> _Rows:
     return votes.response[cast], votes.judge[cast], votes.score[cast]
 
 
-def _fit(matrix: Matrix) -> _Fits:
+def _fit(matrix: Matrix, errors: Shape = "normal") -> _Fits:
     """Fit the judges' scores alone, and with the humans' where those anchor the panel.
 
     Raises
@@ -280,7 +176,11 @@ def _fit(matrix: Matrix) -> _Fits:
     if len(rows[2]):
         try:
             blind = hierarchical_gaussian(
-                *rows, n_items=matrix.n_responses, n_judges=n_judges, names=matrix.judges
+                *rows,
+                n_items=matrix.n_responses,
+                n_judges=n_judges,
+                names=matrix.judges,
+                errors=errors,
             )
         except ValueError as error:
             trouble = str(error)
@@ -288,7 +188,7 @@ def _fit(matrix: Matrix) -> _Fits:
     labelled = np.intersect1d(matrix.human_votes.response[given], rows[0]).size
     if labelled >= _LABELS or (labelled and blind is None):
         try:
-            full, shared = _anchored(matrix, rows, given)
+            full, shared = _anchored(matrix, rows, given, errors)
         except ValueError as error:
             trouble = f"{trouble}; with human labels: {error}"
             warnings.append(f"human labels do not anchor the panel: {error}")
@@ -319,7 +219,7 @@ def _shared_sd(fit: GaussianPanel, rows: _Rows, matrix: Matrix) -> FloatArray:
 
 
 def _anchored(
-    matrix: Matrix, rows: _Rows, given: NDArray[np.bool_]
+    matrix: Matrix, rows: _Rows, given: NDArray[np.bool_], errors: Shape
 ) -> tuple[GaussianPanel, FloatArray]:
     """Fit humans as judges without bias; those with few labels are one judge together."""
     humans = matrix.human_votes
@@ -339,6 +239,7 @@ def _anchored(
         n_items=matrix.n_responses,
         n_judges=matrix.n_judges + present.size,
         names=(*matrix.judges, *(names[k] for k in present)),
+        errors=errors,
     )
     return fit, _shared_sd(fit, together, matrix)
 
@@ -389,7 +290,7 @@ def _too_few(n: int) -> str | None:
 
 
 def _judge_findings(
-    judge: JudgeQuality, anchor: str, criterion: str, level: float
+    judge: JudgeQuality, anchor: str, criterion: str, level: float, errors: Shape
 ) -> tuple[Finding, Finding]:
     """Word a judge's bias and noise, with intervals, or why there are none."""
     z = NormalDist().inv_cdf(0.5 + level / 2)
@@ -409,8 +310,8 @@ def _judge_findings(
             high=None if ends is None else ends[1],
             level=None if ends is None else level,
             n=judge.n,
-            method="hierarchical Gaussian, variances integrated out",
-            assumptions=_ASSUMPTIONS,
+            method=_TOLD[errors],
+            assumptions=_ASSUMPTIONS[errors],
             reason=None if value is not None else reason,
             no_interval=None if value is None or ends is not None else "no standard error is known",
             details={"anchor": anchor},

@@ -149,7 +149,7 @@ def _evaluate(sums: PanelSums, plan: Design, floor: FloatArray, x: FloatArray) -
         - square
         + np.sum(pulled * location, axis=1)
     )
-    log_density = log_likelihood - 0.5 * (determinant + known) + _log_prior(x)
+    log_density = log_likelihood - 0.5 * (determinant + known) + log_prior(x)
     if own_means(sums):
         location = location @ plan.basis.T @ np.linalg.pinv(plan.columns).T
     return Points(x, log_density, log_likelihood, weight, prior, location)
@@ -206,11 +206,11 @@ def _moments(sums: PanelSums, weight: FloatArray, inverse: FloatArray) -> FloatA
         shared = np.stack([gram(sums.counts, one, sums.counts) for one in share])
     moment: FloatArray = -weight[:, :, None] * weight[:, None, :] * shared
     index = np.arange(n_judges)
-    moment[:, index, index] += weight * sums.n
+    moment[:, index, index] += weight * sums.mass
     return moment
 
 
-def _log_prior(x: FloatArray) -> FloatArray:
+def log_prior(x: FloatArray) -> FloatArray:
     """Log density of the log standard deviations, summed over them."""
     each = RISE * x - (RISE + TAIL) / 2 * np.log1p(np.exp(2 * x) / SCALE**2)
     return np.asarray(each.sum(axis=-1))
@@ -274,7 +274,7 @@ class _Fitted:
     @classmethod
     def common(cls, sums: PanelSums, plan: Design, point: Points, precision: FloatArray) -> _Fitted:
         """Fit one mean for each judge."""
-        counts, n, weight = sums.counts, sums.n, point.weight[0]
+        counts, n, weight = sums.counts, sums.mass, point.weight[0]
         mean = plan.columns @ point.location[0]
         cov = location_cov(sums, plan, point.weight, point.prior)[0]
         cov = plan.columns @ cov @ plan.columns.T
@@ -364,9 +364,11 @@ class Mode:
     """Newton steps taken."""
 
 
-def find_mode(sums: PanelSums, plan: Design, floor: FloatArray) -> Mode:
-    """Climb to the mode by Newton steps, halved until they gain."""
-    x = start(sums)
+def find_mode(
+    sums: PanelSums, plan: Design, floor: FloatArray, x: FloatArray | None = None
+) -> Mode:
+    """Climb to the mode by Newton steps from `x`, halved until they gain."""
+    x = start(sums) if x is None else x
     point = evaluate(sums, plan, floor, x[None])
     gradient, curvature = slopes(sums, plan, floor, x)
     gain, n_iter = np.inf, 0

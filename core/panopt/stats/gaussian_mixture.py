@@ -8,8 +8,10 @@ van Dijk 1978; Oh and Berger 1992). The sequence is fixed: the same scores give 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 
@@ -26,6 +28,8 @@ _ENOUGH = 0.4  # effective share of the points at which the proposal is good
 _BOUNDS = (-14.0, 7.0)  # of the logarithm of a standard deviation
 _WORK = 3e7  # multiplications an evaluation of all points may take
 _CELLS = 1 << 21
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +53,64 @@ def integrate(
     size = len(mode.x)
     work = len(sums.size) * size**2 + size**3
     n_points = int(np.clip(_WORK / work, min(_FEWEST, n_points), n_points))
-    tail = 5.0 if size <= 12 else 5.0 + size
-    least = min(4 * size, n_points / 2)
 
-    def weigh(center: FloatArray, cov: FloatArray) -> tuple[Points, FloatArray, bool]:
-        x, log_proposal = _student(center, cov, tail, n_points)
+    def density(x: FloatArray) -> tuple[Points, FloatArray]:
         points = evaluate(sums, plan, floor, x)
-        excess = points.log_density - log_proposal
-        share = _softmax(excess)
-        poor = _worth(share) < least
-        return points, _flatten(excess, least) if poor else share, poor
+        return points, points.log_density
 
-    points, share, poor = weigh(mode.x, np.asarray(np.linalg.inv(mode.curvature) * 1.2))
-    for fitted in range(_ROUNDS):
-        if (fitted and _worth(share) >= _ENOUGH * n_points) or n_points < 8 * size:
-            break
-        center = share @ points.x
-        spread = points.x - center
-        cov = _WIDER * spread.T @ (share[:, None] * spread) + 1e-12 * np.eye(size)
-        points, share, poor = weigh(center, cov)
+    cov: FloatArray = np.asarray(np.linalg.inv(mode.curvature) * 1.2, dtype=np.float64)
+    points, share, poor = adapt(density, mode.x, cov, n_points)
     points, cov = locate(sums, plan, points)
     return Mixture(points, share, cov, poor)
+
+
+def adapt(
+    density: Callable[[FloatArray], tuple[Found, FloatArray]],
+    center: FloatArray,
+    cov: FloatArray,
+    n_points: int,
+    *,
+    rounds: int = _ROUNDS,
+) -> tuple[Found, FloatArray, bool]:
+    """Weigh points around `center` by a density, and refit the proposal until it resembles it.
+
+    Parameters
+    ----------
+    density
+        Gives, of points (points, size), what was found there and the log density (points,).
+    center, cov
+        First proposal (size,), (size, size).
+    n_points, rounds
+        Points of a round, and rounds after the first at most.
+
+    Returns
+    -------
+    found
+        Of the last round.
+    share
+        Weights of its points (points,).
+    poor
+        Whether the weights were flattened because too few points carried them.
+    """
+    size = len(center)
+    tail = 5.0 if size <= 12 else 5.0 + size
+    least = min(4 * size, n_points / 2)
+    fitted = 0
+    while True:
+        x, log_proposal = _student(center, cov, tail, n_points)
+        found, log_density = density(x)
+        excess = log_density - log_proposal
+        share = _softmax(excess)
+        poor = _worth(share) < least
+        if poor:
+            share = _flatten(excess, least)
+        good = fitted > 0 and _worth(share) >= _ENOUGH * n_points
+        if fitted == rounds or good or n_points < 8 * size:
+            return found, share, poor
+        center = share @ x
+        spread = x - center
+        cov = _WIDER * spread.T @ (share[:, None] * spread) + 1e-12 * np.eye(size)
+        fitted += 1
 
 
 def _worth(share: FloatArray) -> float:
@@ -153,7 +194,7 @@ def item_posterior(
     return _by_pattern(sums, plan, mixture, judge_mean, mu)
 
 
-def _widened(share: FloatArray, variance: FloatArray) -> FloatArray:
+def widened(share: FloatArray, variance: FloatArray) -> FloatArray:
     """Average variances over points (points, ...), widened for their own uncertainty.
 
     An interval +- z sd holds with a probability that is concave in the variance v, so an
@@ -186,7 +227,7 @@ def _by_pattern(
         centred = linear - middle[:, None]
         bent = centred.transpose(0, 2, 1) @ (share[:, None] * centred)
         reach = mu_root[:, None] - (pull * part) @ aimed
-        fixed = _widened(share, 1 / precision) + share @ np.square(reach).sum(axis=2)
+        fixed = widened(share, 1 / precision) + share @ np.square(reach).sum(axis=2)
         for k in range(len(part)):
             stop = sums.starts[first + k + 1]
             for low in range(sums.starts[first + k], stop, BLOCK):
@@ -213,7 +254,7 @@ def _by_item(
         truth = mu + pull / precision
         mean[low : low + block] = truth @ share
         truth -= mean[low : low + block, None]
-        var[low : low + block] = truth**2 @ share + _widened(share, (1 / precision).T)
+        var[low : low + block] = truth**2 @ share + widened(share, (1 / precision).T)
     return mean, np.sqrt(var + _location_variance(sums, plan, mixture))
 
 

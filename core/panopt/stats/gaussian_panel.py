@@ -23,15 +23,26 @@ from panopt.stats.gaussian_notes import (
 )
 from panopt.stats.gaussian_pairs import Pairs, components, pair_moments
 from panopt.stats.gaussian_screen import Screen, related, rounding, screen
+from panopt.stats.gaussian_student import fit_student
 from panopt.stats.gaussian_sums import Codes, PanelSums, panel_sums
 from panopt.stats.gaussian_within import locate
 from panopt.stats.tables import FloatArray, times
 
 Rows = tuple[Codes, Codes, FloatArray]
 
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Errors with Student's t distribution."""
+
+    df: float | None
+    """Degrees of freedom; None to estimate them."""
+
+
 _LEAST = 1e-3  # smallest noise, in units of the scores' own sd
 _FEW = 5  # scores below which a judge's bias and noise are as good as unknown
 _ENOUGH = 10  # repeats, and items, before repeats can be compared with the panel
+_FAR = 5.0  # robust sds from the median beyond which a score is an outlier
 _MANY = 20  # judges beyond whom a rough integral is expected, and does little harm
 
 
@@ -59,14 +70,18 @@ class GaussianPanel:
     noise_sd, noise_se
         Standard deviation of every judge's random error (judges,): the geometric mean of its
         posterior, and that times the posterior sd of its logarithm, so that the interval is
-        `noise_sd` * exp(+- z `noise_se` / `noise_sd`). NaN as above.
+        `noise_sd` * exp(+- z `noise_se` / `noise_sd`). NaN as above. Of Student's t errors it
+        is what holds 68% of them, as the standard deviation does of normal ones.
     counted
         Judges whose scores entered the posterior (judges,): not copies of another judge, nor
         judges whose scores do not vary.
     mu, mu_se, tau, tau_se
         Mean and standard deviation of the truths, with standard errors.
     log_likelihood
-        Logarithm of the marginal likelihood at the mode of the variances' posterior.
+        Logarithm of the marginal likelihood at the mode of the variances' posterior (of
+        Student's t errors: at the likeliest point evaluated).
+    df
+        Degrees of freedom of the errors' t distribution; infinite where they are normal.
     converged, n_iter
         Whether the mode was found, and in how many Newton steps.
     warnings
@@ -87,6 +102,7 @@ class GaussianPanel:
     tau: float
     tau_se: float
     log_likelihood: float
+    df: float
     converged: bool
     n_iter: int
     warnings: tuple[str, ...]
@@ -105,10 +121,12 @@ def fit_panel(  # noqa: PLR0913  # the three arrays are one table
     n_items: int,
     anchor: NDArray[np.bool_],
     names: Names,
+    errors: Errors | None = None,
 ) -> GaussianPanel:
     """Fit the model to checked scores in long format.
 
-    Every judge code below the length of `anchor` occurs; `names` words a list of judges.
+    Every judge code below the length of `anchor` occurs; `names` words a list of judges;
+    `errors` says that errors have Student's t distribution.
 
     Raises
     ------
@@ -117,20 +135,26 @@ def fit_panel(  # noqa: PLR0913  # the three arrays are one table
     """
     if anchor.size < 2 or (anchor.size == 2 and not anchor.any()):
         raise ValueError(f"judge: only {names(range(anchor.size))} scored; {UNIDENTIFIED}")
-    sums = panel_sums(item, judge, score, n_items, anchor=anchor)
+    step = rounding(score)
+    tame = score if errors is None else _tamed(judge, score, step)
+    sums = panel_sums(item, judge, tame, n_items, anchor=anchor)
     pairs, n, scale = pair_moments(sums), sums.n, sums.scale
     _refuse_groups(components(pairs.n > 0, anchor), names)
-    step = rounding(score)
     found = screen(pairs, anchor, grid=step > 0)
     warnings = on_screen(found, names)
     shift = (pairs.mean - pairs.mean.T)[np.arange(anchor.size), found.kept] * scale
     shift += sums.center - sums.center[found.kept]
     left = np.flatnonzero(found.counted).tolist()
     rows: Rows = (item, judge, score)
+
+    def summed() -> PanelSums:
+        tame = rows[2] if errors is None else _tamed(rows[1], rows[2], step)
+        return panel_sums(rows[0], rows[1], tame, n_items, anchor=anchor[left])
+
     if len(left) < anchor.size:
         warnings += _refuse_few(left, anchor, warnings, names)
         rows = _without(rows, found, shift, n_items)
-        sums = panel_sums(*rows, n_items, anchor=anchor[left])
+        sums = summed()
         pairs = pair_moments(sums)
 
     def left_names(codes: Sequence[int]) -> str:
@@ -145,20 +169,33 @@ def fit_panel(  # noqa: PLR0913  # the three arrays are one table
         rows = _averaged(rows, untold, n_items)
         n = n.copy()
         n[np.asarray(left)[untold]] = np.diag(pairs.n)[untold]
-        sums = panel_sums(*rows, n_items, anchor=anchor[left])
+        sums = summed()
         pairs = pair_moments(sums)
-    fit, silent = _fit(sums, anchor[left], step)
+    fit, silent = _fit(rows, sums, anchor[left], step, errors)
     alike = _alike(fit, pairs, sums)
     if alike.any():
         warnings.append(on_repeats(alike, left_names))
-        sums = panel_sums(*_averaged(rows, alike, n_items), n_items, anchor=anchor[left])
-        fit, silent = _fit(sums, anchor[left], step)
+        rows = _averaged(rows, alike, n_items)
+        sums = summed()
+        fit, silent = _fit(rows, sums, anchor[left], step, errors)
     warnings += on_silent(silent, anchor[left], left_names)
     if len(left) < anchor.size:
         fit = _spread(fit, found, shift, (item, judge, score))
     if (n < _FEW).any():
         warnings.append(on_few(n < _FEW, names))
     return replace(fit, warnings=(*warnings, *fit.warnings))
+
+
+def _tamed(judge: Codes, score: FloatArray, step: float) -> FloatArray:
+    """Pull scores far from their judge's median in: screening rests on second moments."""
+    order = np.argsort(judge, kind="stable")
+    tamed = score.copy()
+    for mine in np.split(order, np.cumsum(np.bincount(judge))[:-1]):
+        low, middle, high = np.quantile(score[mine], (0.25, 0.5, 0.75))
+        reach = _FAR * max(float(high - low) / 1.349, step)
+        if mine.size >= _ENOUGH and high > low:
+            tamed[mine] = np.clip(score[mine], middle - reach, middle + reach)
+    return tamed
 
 
 def _refuse_groups(groups: list[list[int]], names: Names) -> None:
@@ -229,7 +266,7 @@ def _averaged(rows: Rows, alike: NDArray[np.bool_], n_items: int) -> Rows:
 
 
 def _fit(
-    sums: PanelSums, anchor: NDArray[np.bool_], step: float
+    rows: Rows, sums: PanelSums, anchor: NDArray[np.bool_], step: float, errors: Errors | None
 ) -> tuple[GaussianPanel, NDArray[np.bool_]]:
     """Fit judges that are all counted, and mark those whose noise cannot be told from none.
 
@@ -240,13 +277,27 @@ def _fit(
         central = np.ones(anchor.size, dtype=bool)
     plan = design(anchor, central)
     floor = np.full(anchor.size, (step / sums.scale) ** 2 / 12 + _LEAST**2)
-    mode = find_mode(sums, plan, floor)
-    mixture = integrate(sums, plan, floor, mode)
-    mean, sd = item_posterior(sums, plan, mixture)
+    if errors is None:
+        mode = find_mode(sums, plan, floor)
+        mixture = integrate(sums, plan, floor, mode)
+        mean, sd = item_posterior(sums, plan, mixture)
+        log_likelihood = mode.log_likelihood - float(sums.n.sum()) * 0.5 * np.log(2 * np.pi)
+        breadth, df, loss = np.ones(len(mixture.share)), np.inf, 1.0
+    else:
+        student = fit_student(*rows, sums, plan, floor, df=errors.df)
+        sums, mode, mixture = student.sums, student.mode, student.mixture
+        mean, sd, log_likelihood, loss = (
+            student.mean,
+            student.sd,
+            student.log_likelihood,
+            student.loss,
+        )
+        breadth, df = student.breadth, float(np.exp(mixture.share @ np.log(student.df)))
     mu, mu_se = _linear(mixture, plan.mu[None])
     bias, bias_se = _linear(mixture, plan.columns - plan.mu)
-    bias_cov = _bias_cov(sums, plan, mixture)
-    noise, noise_share = _logarithmic(mixture, mixture.points.weight**-0.5)
+    bias_cov = _bias_cov(sums, plan, mixture, loss)
+    widths = breadth[:, None] * mixture.points.weight**-0.5
+    noise, noise_share = _logarithmic(mixture, widths)
     tau, tau_share = _logarithmic(mixture, mixture.points.prior[:, None] ** -0.5)
     scale, total = sums.scale, float(sums.n.sum())
     warnings = []
@@ -269,7 +320,8 @@ def _fit(
         mu_se=scale * float(mu_se[0]),
         tau=scale * float(tau[0]),
         tau_se=scale * float(tau[0] * tau_share[0]),
-        log_likelihood=mode.log_likelihood - total * float(0.5 * np.log(2 * np.pi) + np.log(scale)),
+        log_likelihood=float(log_likelihood - total * np.log(scale)),
+        df=df,
         converged=mode.converged,
         n_iter=mode.n_iter,
         warnings=tuple(warnings),
@@ -299,12 +351,12 @@ def _linear(mixture: Mixture, rows: FloatArray) -> tuple[FloatArray, FloatArray]
     return mean, np.sqrt(between + np.einsum("jl,lm,jm->j", rows, cov, rows))
 
 
-def _bias_cov(sums: PanelSums, plan: Design, mixture: Mixture) -> FloatArray:
+def _bias_cov(sums: PanelSums, plan: Design, mixture: Mixture, loss: float) -> FloatArray:
     """Covariance of the biases, given typical variances, and with those (judges, judges)."""
     rows = plan.columns - plan.mu
     values = mixture.points.location @ rows.T
     values -= mixture.share @ values
-    cov = locate(sums, plan, typical(mixture))[1][0]
+    cov = loss * locate(sums, plan, typical(mixture))[1][0]
     return np.asarray(rows @ cov @ rows.T + values.T @ (mixture.share[:, None] * values))
 
 

@@ -42,6 +42,8 @@ class PanelSums:
     """Products of an item's sums for two judges, summed over the row's items."""
     n: FloatArray
     """Scores of each judge (judges,)."""
+    mass: FloatArray
+    """Their weights summed: `n` where none is weighted (judges,)."""
     totals: FloatArray
     """Scores summed (judges,)."""
     squares: FloatArray
@@ -109,7 +111,7 @@ def panel_sums(
         tally, cells = _dense_tables(item, judge, deviation, n_items, n_judges)
     squares = _total(judge, np.square(deviation, out=deviation), n_judges)
     del deviation
-    moments = (n, totals, squares, center, scale)
+    moments = (n, n, totals, squares, center, scale)
     if tally is not None and isinstance(cells, np.ndarray):
         found = distinct_rows(tally, n_levels=int(tally.max()) + 1, return_inverse=True)
         if found.first.size * n_judges <= max(n_items, _ROWS) and found.inverse is not None:

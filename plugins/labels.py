@@ -19,6 +19,7 @@ from panopt.records.consensus import OUTCOMES, Consensus
 from panopt.records.outcomes import outcomes
 from panopt.spec import hookimpl
 from panopt.stats.label_accuracy import accuracy_interval, accuracy_se
+from panopt.stats.label_check import check_labels
 from panopt.stats.label_estimate import unshrunk
 from panopt.stats.label_fit import LabelModel, Learn, fit
 from panopt.stats.label_mace import Mace
@@ -42,6 +43,7 @@ _TOL = 1e-6
 _RESTARTS = 10
 _REFUTED = 0.01
 _WORK = 5e8  # votes of distinct patterns times labels times passes: some seconds
+_QUICK = 1e8
 _ASSUMPTIONS = (
     "the judges' errors are independent given the true label, and as likely on any response",
     "a judge's repeats on a response count as one vote, the commonest",
@@ -152,8 +154,12 @@ def _accuracies(
     ValueError
         The votes do not identify how any judge errs.
     """
-    model = _model(matrix, "dawid_skene", table, rng)
     voted = labels.codes >= 0
+    told = _refuted(matrix, labels, rng)
+    if told:  # what unlabelled votes teach is wrong
+        table = replace(table, counts=np.where(table.truth >= 0, table.counts, 0.0))
+        voted = voted & (labels.known >= 0)[:, None]
+    model = _model(matrix, "dawid_skene", table, rng, work=_QUICK)
     n = np.count_nonzero(voted, axis=0)
     clusters, apart = None, n
     if int(matrix.clusters.max(initial=-1)) + 1 < matrix.n_responses:
@@ -164,13 +170,9 @@ def _accuracies(
     humans = int(np.count_nonzero(labels.known >= 0))
     rows, notes = [], []
     for k, name in enumerate(matrix.judges):
-        if not model.identified[k]:
-            told = (
-                "the judge shares too few responses with others to tell how it errs"
-                if n[k]
-                else "the judge gave no vote"
-            )
-            rows.append(_missing(matrix, k, int(n[k]), told))
+        if not (model.identified[k] and n[k]):
+            why = "the judge shares too few responses with others to tell how it errs"
+            rows.append(_missing(matrix, k, int(n[k]), why if n[k] else "no vote to go by"))
             continue
         ends = None if np.isnan(se[k]) else (float(low[k]), float(high[k]))
         chance = 1 / table.n_labels
@@ -197,18 +199,31 @@ def _accuracies(
                     "(Dawid-Skene; interval from the information in the votes)"
                 ),
                 assumptions=_ASSUMPTIONS,
-                warnings=model.warnings,
+                warnings=(*told, *model.warnings),
                 no_interval="too many judges and labels for an interval" if ends is None else None,
                 details={
                     "se": None if ends is None else float(se[k]),
                     "n_clusters": int(apart[k]),
                     "human_labels": humans,
+                    "labelled_alone": bool(told),
                     "converged": model.converged,
                 },
                 headline=False,
             )
         )
     return Findings(tuple(rows), notes=tuple(notes))
+
+
+def _refuted(matrix: Matrix, labels: BallotLabels, rng: np.random.Generator) -> tuple[str, ...]:
+    """Say so where human labels refute what the votes alone would teach."""
+    if np.count_nonzero(labels.known >= 0) < _LABELS:
+        return ()
+    unaided = _table(matrix, labels, known=False)
+    try:
+        blind = _model(matrix, "dawid_skene", unaided, rng, work=_QUICK)
+    except ValueError:  # fewer than three judges: nothing is taught without labels
+        return ()
+    return _misled(labels, blind)
 
 
 def _missing(matrix: Matrix, judge: int, n: int, reason: str) -> Finding:
@@ -245,7 +260,7 @@ def _unanswerable(labels: BallotLabels) -> str | None:
     return None
 
 
-def _table(matrix: Matrix, labels: BallotLabels) -> VoteTable:
+def _table(matrix: Matrix, labels: BallotLabels, *, known: bool = True) -> VoteTable:
     response, judge, label = labels.long()
     if not label.size:
         raise ValueError("no judge gave a vote")
@@ -256,7 +271,7 @@ def _table(matrix: Matrix, labels: BallotLabels) -> VoteTable:
         n_labels=max(len(labels.names), 2),
         n_items=matrix.n_responses,
         n_judges=matrix.n_judges,
-        known=labels.known if (labels.known >= 0).any() else None,
+        known=labels.known if known and (labels.known >= 0).any() else None,
     )
 
 
@@ -271,7 +286,8 @@ def _fits(
         The model is identified neither way.
     """
     n_known = int(np.count_nonzero(labels.known >= 0))
-    unaided = replace(table, truth=np.full_like(table.truth, -1))
+    # Built anew: what is blind to labels must be so to the last bit.
+    unaided = _table(matrix, labels, known=False) if n_known else table
     try:
         blind = _model(matrix, method, unaided, rng)
     except ValueError as error:
@@ -291,41 +307,33 @@ def _fits(
 
 
 def _misled(labels: BallotLabels, blind: LabelModel) -> tuple[str, ...]:
-    """Say so where human labels refute the model: it is right far less often than it thinks.
-
-    A one-sided binomial test at .01 of the posterior's own expectation of being right.
-    """
-    from scipy.special import bdtr  # noqa: PLC0415  # scipy is imported late
-
-    rows = np.flatnonzero((labels.known >= 0) & (labels.codes >= 0).any(axis=1))
-    if rows.size < _LABELS:
-        return ()
-    chances = blind.posterior[rows]
-    right = int(np.count_nonzero(chances.argmax(axis=1) == labels.known[rows]))
-    # Judges may be less sure of these than of others, so what is expected is of these alone.
-    hoped = float(chances.max(axis=1).mean())
-    if bdtr(right, rows.size, min(hoped, 1 - 1e-12)) >= _REFUTED:
+    """Say so where human labels refute the model: it is right far less often than it thinks."""
+    used = np.count_nonzero(labels.codes >= 0, axis=1) > 0
+    found = check_labels(blind.posterior, labels.known, used=used)
+    if found is None or found.n < _LABELS or found.p_value >= _REFUTED:
         return ()
     told = (
-        f"do not trust verdicts made without human labels: on {rows.size} labelled responses "
-        f"they are right {right / rows.size:.0%} of the time, and the model expects {hoped:.0%}; "
-        "the judges share errors. Values are learned from the labelled responses alone"
+        f"do not trust verdicts made without human labels: on {found.n} labelled responses "
+        f"they are right {found.right:.0%} of the time, and the model expects "
+        f"{found.expected:.0%}; the judges share errors. Values are learned from the labelled "
+        "responses alone"
     )
     return (told,)
 
 
-def _model(
+def _model(  # noqa: PLR0913 - one call in parts
     matrix: Matrix,
     method: str,
     table: VoteTable,
     rng: np.random.Generator,
     *,
     unknown_weight: float = 1.0,
+    work: float = _WORK,
 ) -> LabelModel:
     """Fit one model, with as many passes as the size of the data allows."""
     starts = _RESTARTS if method == "mace" else 1
-    work = max(table.cell.size * table.n_labels * starts, 1)
-    passes = int(np.clip(_WORK / work, 20, _MOST_ITER))
+    size = max(table.cell.size * table.n_labels * starts, 1)
+    passes = int(np.clip(work / size, 20, _MOST_ITER))
     start = None
     if method == "mace":
         model = Mace(table, None)

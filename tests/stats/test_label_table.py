@@ -100,7 +100,10 @@ def test_narrow_codes_count_like_wide_ones() -> None:
         ({"label": [0.0, np.inf, 1.0]}, "label has dtype float64"),
         ({"label": np.array([0, None, 1])}, "label has dtype object"),
         ({"item": ["a", "b", "c"]}, "item has dtype"),
-        ({"label": np.ma.masked_array([0, 1, 0], mask=[False, True, False])}, "label has masked entries"),
+        (
+            {"label": np.ma.masked_array([0, 1, 0], mask=[False, True, False])},
+            "label has masked entries",
+        ),
         ({"item": [0, 1, 10**12]}, "item holds 1000000000000 with only 3 scores; number them"),
         ({"label": [0, 1, 2], "n_labels": 2}, "n_labels = 2 but code 2 occurs"),
         ({"label": [0, 0, 0]}, "label holds only code 0; there must be two labels"),

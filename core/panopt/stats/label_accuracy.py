@@ -130,6 +130,7 @@ def accuracy_interval(
     z2 = float(ndtri(0.5 + level / 2)) ** 2
     spread = accuracy * (1 - accuracy)
     size = np.divide(spread, se**2, out=n.astype(np.float64), where=se**2 * n > spread)
+    size = np.maximum(size, 1e-9)  # nothing is known: all of [0, 1]
     middle = (accuracy + z2 / (2 * size)) / (1 + z2 / size)
     reach = np.sqrt(z2) * np.sqrt(spread / size + z2 / (4 * size**2)) / (1 + z2 / size)
     return np.clip(middle - reach, 0.0, accuracy), np.clip(middle + reach, accuracy, 1.0)

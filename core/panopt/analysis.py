@@ -21,6 +21,12 @@ __all__ = ["analyze", "choose_method"]
 #: Fewer labelled responses than this do not anchor the bias of a single judge or two.
 ANCHOR_LABELS = 20
 
+#: Fewer labelled responses than this do not decide between majority and weighed votes.
+WEIGHING_LABELS = 40
+
+#: Weighed votes are taken where chance would make them so much better with this probability.
+BETTER = 0.05
+
 #: The rule that answers where the chosen method cannot.
 PLAIN = "mean"
 
@@ -72,9 +78,14 @@ def choose_method(matrix: Matrix) -> tuple[str, str]:
     """Choose the aggregation method for ``auto``, and say why.
 
     By scale, number of judges and labels: with fewer than three judges and no human anchor the
-    judges' biases and noises are unidentified, so a plain rule is taken.
+    judges' biases and noises are unidentified, so a plain rule is taken. Votes are weighed by
+    human labels only where that is shown to meet left-out labels more often than the majority.
     """
     kind, judges = matrix.scale.kind, matrix.n_judges
+    if kind in ("binary", "pairwise", "nominal") and judges >= 2:
+        why = _weighed_better(matrix)
+        if why is not None:
+            return "supervised", why
     if kind == "nominal":
         return "plurality", "the verdicts are labels without an order"
     if kind in ("binary", "pairwise"):
@@ -87,6 +98,32 @@ def choose_method(matrix: Matrix) -> tuple[str, str]:
         f"{judges} judge(s) and {matrix.n_labelled} human labels: bias and noise are unidentified "
         f"(three judges, or {ANCHOR_LABELS} labelled responses, would identify them)"
     )
+
+
+def _weighed_better(matrix: Matrix) -> str | None:
+    """Say why votes should be weighed by the human labels; None where they should not."""
+    if matrix.n_labelled < WEIGHING_LABELS and not _many_human_labels(matrix):
+        return None
+    from panopt.records.supervision import electorate, supervise  # noqa: PLC0415 - brings scipy
+
+    try:
+        found = supervise(matrix, electorate(matrix), seed=0, level=0.95)
+    except ValueError:  # too few of the labels can be learned from
+        return None
+    if found.n < WEIGHING_LABELS or found.rival is None or found.p_value is None:
+        return None
+    if found.accuracy <= found.rival or found.p_value >= BETTER:
+        return None
+    return (
+        f"votes weighed by human labels agree with {found.accuracy:.0%} of {found.n} of them, each "
+        f"left out in its turn, the majority with {found.rival:.0%} (p = {found.p_value:.2g})"
+    )
+
+
+def _many_human_labels(matrix: Matrix) -> bool:
+    """Tell whether there are enough responses with labels that are no scores."""
+    labelled = matrix.human_votes.response[matrix.human_votes.label >= 0]
+    return len(np.unique(labelled)) >= WEIGHING_LABELS
 
 
 def _one_criterion(

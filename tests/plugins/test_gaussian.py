@@ -386,7 +386,7 @@ def test_bias_is_unbiased_where_humans_label_the_hardest_items(
     crowd = form == "items"
     if crowd:  # items that are not summed by pattern share one mu; biases must not feel it
         monkeypatch.setattr("panopt.stats.gaussian_sums._ROOM", -(10**9))
-    draws, n = 25 if crowd else 60, 300
+    draws, n = 8 if crowd else 60, 300
     bias = np.array([0.1, -0.05, 0.02])[:n_judges]
     hits, errors = [], []
     for seed in range(draws):

@@ -19,6 +19,7 @@ UNIDENTIFIED = (
 )
 
 _PAIRS = 3
+_CLEAR = 3.5  # z from which labelled items are no random sample
 
 
 def on_screen(found: Screen, names: Names) -> list[str]:
@@ -117,5 +118,18 @@ def on_silent(silent: NDArray[np.bool_], anchor: NDArray[np.bool_], names: Names
     told = (
         f"the noise of {names(judges)} cannot be told from none: the panel follows these judges, "
         "which is right only if their errors are independent"
+    )
+    return [told]
+
+
+def on_selected(shift: float, spread: float) -> list[str]:
+    """Say that the items with an anchor's score are no random sample of all, and what follows."""
+    if max(abs(shift), abs(spread)) <= _CLEAR:
+        return []
+    seen = "spread otherwise" if abs(shift) <= _CLEAR else "higher" if shift > 0 else "lower"
+    told = (
+        f"the anchor scored responses whose scores from the judges are {seen} than the others': "
+        "where it was given those for the judges' scores, biases are off and intervals too narrow, "
+        "which nothing here can show or mend; label a random sample"
     )
     return [told]

@@ -17,12 +17,13 @@ from panopt.stats.gaussian_notes import (
     on_related,
     on_repeats,
     on_screen,
+    on_selected,
     on_silent,
     on_two,
     on_untold,
 )
 from panopt.stats.gaussian_pairs import Pairs, components, pair_moments
-from panopt.stats.gaussian_screen import Screen, related, rounding, screen
+from panopt.stats.gaussian_screen import Screen, related, rounding, screen, selected
 from panopt.stats.gaussian_student import fit_student
 from panopt.stats.gaussian_sums import Codes, PanelSums, panel_sums
 from panopt.stats.gaussian_within import locate
@@ -171,6 +172,7 @@ def fit_panel(  # noqa: PLR0913  # the three arrays are one table
         n[np.asarray(left)[untold]] = np.diag(pairs.n)[untold]
         sums = summed()
         pairs = pair_moments(sums)
+    warnings += on_selected(*selected(sums, anchor[left]))
     fit, silent = _fit(rows, sums, anchor[left], step, errors)
     alike = _alike(fit, pairs, sums)
     if alike.any():

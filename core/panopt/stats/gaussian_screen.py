@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from panopt.stats.gaussian_pairs import Pairs, components
-from panopt.stats.tables import FloatArray
+from panopt.stats.gaussian_sums import PanelSums
+from panopt.stats.tables import FloatArray, times
 
 #: Two judges count as one when the sd of their difference is below this share of the scores'
 #: own sd, and their errors correlate above COPY, at z > CLEAR. Two precise judges among noisy
@@ -133,6 +134,30 @@ def _shared_error(pairs: Pairs) -> tuple[FloatArray, FloatArray]:
     shared = 2 * np.maximum(pairs.excess, 0.0)
     difference = np.maximum(pairs.var + pairs.var.T - 2 * pairs.cov, 0.0)
     return shared / np.maximum(shared + difference, 1e-30), z
+
+
+def selected(sums: PanelSums, anchor: NDArray[np.bool_]) -> tuple[float, float]:
+    """Compare the judges' scores of items that an anchor scored with those of the others.
+
+    Gives Welch's z of their mean, and of their mean distance from the median; 0 and 0 where
+    there are too few items of either kind.
+    """
+    rows = np.empty(len(sums.order), dtype=np.intp)
+    rows[sums.order] = np.repeat(np.arange(len(sums.size)), np.diff(sums.starts))
+    judges, anchors = (~anchor).astype(np.float64), anchor.astype(np.float64)
+    judged = times(sums.counts, judges)[rows]
+    known = judged > 0
+    level = times(sums.cells, judges)[known] / judged[known]
+    labelled = (times(sums.counts, anchors)[rows] > 0)[known]
+    if min(np.count_nonzero(labelled), np.count_nonzero(~labelled)) < _FEWEST:
+        return 0.0, 0.0
+    return _welch(level, labelled), _welch(np.abs(level - np.median(level)), labelled)
+
+
+def _welch(value: FloatArray, first: NDArray[np.bool_]) -> float:
+    one, other = value[first], value[~first]
+    error = float(np.sqrt(one.var(ddof=1) / one.size + other.var(ddof=1) / other.size))
+    return float(one.mean() - other.mean()) / max(error, 1e-12)
 
 
 def rounding(score: FloatArray) -> float:

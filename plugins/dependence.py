@@ -11,12 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from panopt.findings import Finding, Findings, finite
-from panopt.records.ballots import ballots
-from panopt.records.calibration import human_verdicts
 from panopt.records.families import family_warnings, same_model
+from panopt.records.interdependence import LABELLED, Interdependence, interdependence
 from panopt.spec import hookimpl
 from panopt.stats.dependence import Dependence, effective_number, residual_correlation
 from panopt.stats.dependence_distrust import (
@@ -39,13 +37,7 @@ __all__ = [
     "residual_correlation",
 ]
 
-FloatArray = NDArray[np.float64]
-
-_LABELLED = 20  # from here on errors are taken against humans
-_MOST_JUDGES = 60
 _MOST_PAIRS = 45
-_MANY_LABELS = 1000  # distinct labels from which on these are texts, not labels
-_NOTABLE = 0.1
 _MODELS = ("dawid_skene", "mace", "one_coin", "gaussian", "ordinal_probit", "ordinal")
 _LABEL_50 = "label about 50 responses by hand and pass them with --labels"
 
@@ -56,48 +48,24 @@ def panopt_analyze(
 ) -> Findings | None:
     """Say how the errors of the judges of one criterion go together."""
     families = _families(matrix, ask)
-    votes = ballots(matrix)[0]
-    kept = _most_active(votes)
-    some = votes[:, kept]
-    names = [matrix.judges[judge] for judge in kept.tolist()]
-    by_label = matrix.scale.kind in ("binary", "pairwise", "nominal")
-    if by_label and matrix.scale.kind != "nominal":
-        some = _three_way(some, matrix.scale.kind, ask.threshold)
-
-    def correlate(truth: FloatArray | None) -> Dependence:
-        return residual_correlation(
-            some,
-            truth=truth,
-            labels=by_label,
-            clusters=matrix.clusters,
-            n_boot=ask.n_boot if ask.n_boot > 1 else 0,
-            rng=rng,
-            alpha=1.0 - ask.level,
-            judges=names,
-        )
-
-    human = _truth(matrix, ask, by_label=by_label)
-    n_human = int(np.count_nonzero(~np.isnan(human)))
-    blind = correlate(None)
-    found = correlate(human) if n_human >= _LABELLED else blind
+    together = interdependence(matrix, ask, rng)
+    names, blind, found = together.names, together.blind, together.found
     notes: list[str] = []
     marks: list[str] = []
-    if blind.reason is None:
-        note = _distrust(some, blind, names, by_label=by_label, labelled=n_human)
-        if note is not None:
-            marks.append("judges form camps that one truth does not explain (see the notes)")
-            notes.append(f"{matrix.criterion}: {note}")
+    if together.untrusted:
+        marks.append("judges form camps that one truth does not explain (see the notes)")
+        notes.append(f"{matrix.criterion}: {_distrust(together)}")
     notes += [f"{matrix.criterion}: {text}" for text in _copies(blind, found, names)]
-    widening = _not_widened(consensus, found)
+    widening = _not_widened(consensus, together)
     if widening is not None:
         notes.append(f"{matrix.criterion}: {widening}")
-    if len(kept) < matrix.n_judges:
+    if len(names) < matrix.n_judges:
         notes.append(
-            f"{matrix.criterion}: dependence is that of the {len(kept)} judges with most votes, "
+            f"{matrix.criterion}: dependence is that of the {len(names)} judges with most votes, "
             f"of {matrix.n_judges}"
         )
     rows = [
-        _effective(matrix, ask, found, n_human, warnings=(*families, *marks)),
+        _effective(matrix, ask, found, together.n_labelled, warnings=(*families, *marks)),
         *_pairs(matrix, ask, found, names),
     ]
     return Findings(tuple(rows), notes=tuple(notes))
@@ -110,27 +78,6 @@ def _families(matrix: Matrix, ask: Ask) -> tuple[str, ...]:
         if kind == "llm"
     ]
     return family_warnings(judges, matrix.names["system"], overrides=ask.families)
-
-
-def _most_active(votes: FloatArray) -> NDArray[np.intp]:
-    """Choose the judges with most votes, in their order."""
-    given = np.count_nonzero(~np.isnan(votes), axis=0)
-    return np.sort(np.argsort(-given, kind="stable")[:_MOST_JUDGES])
-
-
-def _three_way(votes: FloatArray, kind: str, threshold: float) -> FloatArray:
-    """Code votes as 0 against, 1 for, and 2 for a tie where there are ties."""
-    side = (votes >= threshold).astype(np.float64)
-    if kind == "pairwise":
-        side = np.where(votes == 0.5, 2.0, votes > 0.5)
-    return np.where(np.isnan(votes), np.nan, side)
-
-
-def _truth(matrix: Matrix, ask: Ask, *, by_label: bool) -> FloatArray:
-    if not by_label:
-        return matrix.human_mean
-    verdict = human_verdicts(matrix, threshold=ask.threshold)
-    return np.where(verdict >= 0, verdict, np.nan)
 
 
 def _effective(
@@ -180,7 +127,7 @@ def _effective(
     )
 
 
-def _pairs(matrix: Matrix, ask: Ask, found: Dependence, names: list[str]) -> list[Finding]:
+def _pairs(matrix: Matrix, ask: Ask, found: Dependence, names: tuple[str, ...]) -> list[Finding]:
     """Give the pairs of judges, the most correlated first where there are many."""
     first, second = np.nonzero(np.triu(~np.isnan(found.correlation), 1))
     order = np.argsort(-found.correlation[first, second], kind="stable")[:_MOST_PAIRS]
@@ -215,32 +162,18 @@ def _pairs(matrix: Matrix, ask: Ask, found: Dependence, names: list[str]) -> lis
     return rows
 
 
-def _distrust(
-    votes: FloatArray,
-    blind: Dependence,
-    names: list[str],
-    *,
-    by_label: bool,
-    labelled: int,
-) -> str | None:
-    """Say in words why this panel is not to be trusted, if so."""
-    mend = _LABEL_50 if labelled < _LABELLED else "go by the human labels, not by the votes alone"
-    if not by_label:
-        opposed = opposed_judges(blind)
-        if not opposed:
-            return None
+def _distrust(together: Interdependence) -> str:
+    """Say in words why this panel is not to be trusted."""
+    enough = together.n_labelled >= LABELLED
+    mend = "go by the human labels, not by the votes alone" if enough else _LABEL_50
+    found = together.distrust
+    if found is None:
         return (
-            f"do not trust this panel on its own: {_list(names, opposed)} score(s) against the "
-            "others, in camps that one quality of the responses does not explain; scores alone "
-            f"cannot tell which camp is right: {mend}"
+            f"do not trust this panel on its own: {_list(together.names, together.opposed)} "
+            "score(s) against the others, in camps that one quality of the responses does not "
+            f"explain; scores alone cannot tell which camp is right: {mend}"
         )
-    levels = int(np.nanmax(votes)) + 1
-    if levels > _MANY_LABELS:
-        return None
-    found = panel_distrust(votes, blind)
-    if found is None or not found.untrusted:
-        return None
-    below = f"; it rates {_list(names, found.below_chance)} below chance"
+    below = f"; it rates {_list(together.names, found.below_chance)} below chance"
     return (
         f"do not trust this panel on its own: its judges agree in camps ({found.n_dependent} pairs "
         "of judges) that one truth does not explain, and the larger camp may share an error: "
@@ -250,7 +183,7 @@ def _distrust(
     )
 
 
-def _copies(blind: Dependence, found: Dependence, names: list[str]) -> list[str]:
+def _copies(blind: Dependence, found: Dependence, names: tuple[str, ...]) -> list[str]:
     """Name the judges whose votes are nearly the same beyond what their accuracy explains."""
     pairs = dict.fromkeys((*blind.copies, *found.copies))
     if not pairs:
@@ -260,11 +193,10 @@ def _copies(blind: Dependence, found: Dependence, names: list[str]) -> list[str]
     return [f"judges that err alike count as one: {'; '.join(shown)}{more}; leave one of each out"]
 
 
-def _not_widened(consensus: Consensus, found: Dependence) -> str | None:
+def _not_widened(consensus: Consensus, together: Interdependence) -> str | None:
     """Say that intervals of a model that takes judges for independent are not widened."""
-    if consensus.method not in _MODELS or found.mean is None or found.effective is None:
-        return None
-    if found.mean < _NOTABLE or (found.mean_low is not None and found.mean_low <= 0.0):
+    found = together.found
+    if consensus.method not in _MODELS or not together.shared or found.effective is None:
         return None
     return (
         f"intervals and probabilities of {consensus.method} assume judges that err independently; "
@@ -273,6 +205,6 @@ def _not_widened(consensus: Consensus, found: Dependence) -> str | None:
     )
 
 
-def _list(names: list[str], which: tuple[int, ...]) -> str:
+def _list(names: tuple[str, ...], which: tuple[int, ...]) -> str:
     shown = ", ".join(names[judge] for judge in which[:4])
     return shown + (f" and {len(which) - 4} more" if len(which) > 4 else "")

@@ -1,8 +1,9 @@
 """What to do with each response: trust the verdict, escalate it, call it ambiguous, ask a human.
 
 *Trust*: the verdict's confidence reaches the threshold that human labels certified; or, without
-labels, the judges agree beyond chance and the panel leaves less than epsilon on the other side of
-the pass mark (and then nothing is guaranteed). *Human*: no judge decided. What is left is
+labels, the judges agree beyond chance, form no camps that one truth does not explain, and the panel
+leaves less than epsilon on the other side of the pass mark, votes whose errors are correlated
+counting for fewer (and then nothing is guaranteed). *Human*: no judge decided. What is left is
 uncertain, and the question is why:
 
 - *ambiguous* (aleatoric): more judging would not settle it. Its human labels are split, or most
@@ -30,13 +31,22 @@ from panopt.records.ballots import ballots
 from panopt.records.calibration import Calibration, calibrate, certify, human_sides
 from panopt.records.consensus import OUTCOMES, Consensus
 from panopt.records.decisions import DECISIONS, Decisions
+from panopt.records.interdependence import Interdependence, interdependence
 from panopt.records.matrix import Matrix
 from panopt.spec import hookimpl
 from panopt.stats.binomial import clopper_pearson
 from panopt.stats.certify import CertifiedThreshold
+from panopt.stats.doubt import WORTH, independent_votes, settling_chance, vote_doubt
 from panopt.stats.shares import larger_share, within_share
 
-__all__ = ["REASONS", "Triage", "settling_chance", "triage", "vote_doubt"]
+__all__ = [
+    "REASONS",
+    "Triage",
+    "independent_votes",
+    "settling_chance",
+    "triage",
+    "vote_doubt",
+]
 
 Floats = NDArray[np.float64]
 
@@ -71,9 +81,6 @@ _NO_VERDICT = {
 #: Shares from which human labels count as split, and repeats as wavering.
 SPLIT_SHARE = 0.6
 WAVER_SHARE = 0.5
-
-#: Votes of the panel that a stronger judge is taken to be worth: a convention, not a measurement.
-WORTH = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,61 +194,6 @@ def triage(  # noqa: PLR0913 - one argument an option
     return Triage(decision, reason, chance)
 
 
-def settling_chance(
-    doubt: ArrayLike, n_votes: ArrayLike, *, epsilon: float = 0.1, worth: float = WORTH
-) -> Floats:
-    """Give the probability that a stronger judge brings the doubt below epsilon, either way.
-
-    Parameters
-    ----------
-    doubt
-        Probability of the other side now, any shape.
-    n_votes
-        Votes it rests on, same shape, at least 1.
-    epsilon, worth
-        See :func:`triage`.
-
-    Examples
-    --------
-    >>> settling_chance([0.5, 0.5, 0.25], [2, 10, 1]).round(2)
-    array([0.42, 0.07, 0.66])
-    """
-    from scipy.special import ndtr, ndtri  # noqa: PLC0415 - scipy is imported late
-
-    # Doubt above 1/2 (a rule that overrules the votes) is as far off the mark on the other side.
-    z = np.abs(ndtri(np.asarray(doubt, dtype=np.float64)))
-    n = np.maximum(np.asarray(n_votes, dtype=np.float64), 1.0)
-    kept, moved = np.sqrt(n / (n + worth)), np.sqrt(worth / (n + worth))
-    mark = float(ndtri(1.0 - epsilon)) * kept
-    return np.asarray(ndtr((z - mark) / moved) + ndtr((-z - mark) / moved))
-
-
-def vote_doubt(share: ArrayLike, n_votes: ArrayLike) -> Floats:
-    """Give the probability that most judges of this kind would vote the other way.
-
-    With k = share x n of n votes on the verdict's side and a uniform prior on the share among
-    all such judges, it is P(Beta(k + 1, n - k + 1) < 1/2): one vote leaves .25, three equal
-    votes leave .0625.
-
-    Parameters
-    ----------
-    share
-        Share of decisive votes on the verdict's side, any shape; NaN stays NaN.
-    n_votes
-        Decisive votes, same shape.
-
-    Examples
-    --------
-    >>> vote_doubt([1.0, 1.0, 0.8], [1, 3, 5]).round(4)
-    array([0.25  , 0.0625, 0.1094])
-    """
-    from scipy.special import betainc  # noqa: PLC0415 - scipy is imported late
-
-    n = np.asarray(n_votes, dtype=np.float64)
-    agreeing = np.asarray(share, dtype=np.float64) * n
-    return np.asarray(betainc(agreeing + 1.0, n - agreeing + 1.0, 0.5))
-
-
 def _optional(values: ArrayLike | None, shape: tuple[int, ...]) -> Floats:
     array = np.full(shape, np.nan) if values is None else np.asarray(values, dtype=np.float64)
     if array.shape != shape:
@@ -259,7 +211,9 @@ def _check_options(epsilon: float, worth: float, promise: float) -> None:
 
 
 @hookimpl
-def panopt_decide(matrix: Matrix, consensus: Consensus, ask: Ask) -> Decisions | None:
+def panopt_decide(
+    matrix: Matrix, consensus: Consensus, ask: Ask, rng: np.random.Generator
+) -> Decisions | None:
     """Decide on each response of one criterion, with the reason in words.
 
     None where only programs judged and no human did: their checks leave nothing to decide.
@@ -269,13 +223,13 @@ def panopt_decide(matrix: Matrix, consensus: Consensus, ask: Ask) -> Decisions |
         return None
     calibration = calibrate(matrix, consensus, ask)
     result = certify(calibration, ask)
-    confidence, n_votes = consensus.confidence, consensus.n_votes.astype(np.float64)
-    posterior = consensus.confidence_source == "posterior probability"
-    doubt = 1.0 - confidence if posterior else vote_doubt(confidence, n_votes)
-    doubt[_undecided(consensus)] = 0.5
+    together = interdependence(matrix, ask, rng)
+    confidence = consensus.confidence
+    n_votes = independent_votes(consensus.n_votes, together.shared)
+    doubt = _doubt(consensus, n_votes)
     epsilon = min(ask.alpha, 0.49)
     certified = _certified(calibration, result, doubt, epsilon)
-    unproven = None if certified is not None else _unproven(matrix, ask)
+    unproven = None if certified is not None else _unproven(matrix, ask, together)
     human_share = _human_share(matrix, ask.threshold)
     votes = matrix.votes
     waver_share = within_share(votes.response, votes.judge, votes.score, matrix.n_responses)
@@ -295,11 +249,12 @@ def panopt_decide(matrix: Matrix, consensus: Consensus, ask: Ask) -> Decisions |
         method="certified confidence" if promised else "the panel's own doubt",
         decision=found.decision,
         reason=found.reason,
-        reasons=_sentences(certified, epsilon, unproven),
+        reasons=_sentences(certified, epsilon, unproven, correlated=together.shared > 0.0),
         numbers={
             "confidence": confidence,
             "doubt": doubt,
-            "n_votes": n_votes,
+            "n_votes": consensus.n_votes.astype(np.float64),
+            "worth": n_votes,
             "chance": found.chance,
             "human_share": human_share,
             "waver_share": waver_share,
@@ -307,13 +262,6 @@ def panopt_decide(matrix: Matrix, consensus: Consensus, ask: Ask) -> Decisions |
         guarantee=_guarantee(result, calibration) if promised else None,
         no_guarantee=None if promised else _no_guarantee(result, certified, epsilon, unproven),
     )
-
-
-def _undecided(consensus: Consensus) -> NDArray[np.bool_]:
-    """Tell which responses the judges did decide on, but without a winner."""
-    without = np.isin(consensus.outcome, [OUTCOMES.index("tie"), OUTCOMES.index("split")])
-    undecided: NDArray[np.bool_] = without & np.isnan(consensus.confidence)
-    return undecided
 
 
 def _certified(
@@ -334,8 +282,24 @@ def _certified(
     return np.inf if float(low) > result.alpha else None
 
 
-def _unproven(matrix: Matrix, ask: Ask) -> str | None:
-    """Say why the judges' agreement on the verdict is not shown, as in `unproven_agreement`."""
+def _doubt(consensus: Consensus, n_votes: Floats) -> Floats:
+    """Give the panel's own doubt, as its votes support it if their errors are shared."""
+    if consensus.confidence_source == "posterior probability":
+        from scipy.special import ndtr, ndtri  # noqa: PLC0415 - scipy is imported late
+
+        shrunk = np.sqrt(n_votes / np.maximum(consensus.n_votes, 1))
+        doubt = np.asarray(ndtr(-ndtri(consensus.confidence) * shrunk))
+    else:
+        doubt = vote_doubt(consensus.confidence, n_votes)
+    without = np.isin(consensus.outcome, [OUTCOMES.index("tie"), OUTCOMES.index("split")])
+    doubt[without & np.isnan(consensus.confidence)] = 0.5
+    return doubt
+
+
+def _unproven(matrix: Matrix, ask: Ask, together: Interdependence) -> str | None:
+    """Say why what the judges agree on is not shown to be more than chance or a shared error."""
+    if together.untrusted:
+        return "the judges agree in camps that one truth does not explain"
     from panopt.stats.beyond_chance import unproven_agreement  # noqa: PLC0415 - scipy is late
 
     sides, _ = ballots(matrix)
@@ -350,7 +314,12 @@ def _unproven(matrix: Matrix, ask: Ask) -> str | None:
     )
 
 
-def _sentences(certified: float | None, epsilon: float, unproven: str | None) -> tuple[str, ...]:
+def _sentences(
+    certified: float | None, epsilon: float, unproven: str | None, *, correlated: bool
+) -> tuple[str, ...]:
+    votes = "{n_votes:.0f} vote(s)"
+    if correlated:
+        votes += " worth {worth:.1f} independent one(s)"
     if unproven is not None:
         short = unproven
     elif certified is None:
@@ -370,12 +339,12 @@ def _sentences(certified: float | None, epsilon: float, unproven: str | None) ->
     return (
         reaches,
         f"doubt {{doubt:.3f}} is below {epsilon:g}; too few human labels to guarantee anything",
-        f"{short}; {{n_votes:.0f}} vote(s), {stronger}",
+        f"{short}; {votes}, {stronger}",
         f"{short}; its human labels are split ({{human_share:.2f}} on the larger side)",
         f"{short}; the judges contradict themselves on repeats ({{waver_share:.2f}} of the spread)",
-        f"{short}; {{n_votes:.0f}} votes are split, {stronger} only",
-        f"the judges name no winner; {{n_votes:.0f}} vote(s), {stronger}",
-        "the judges name no winner in {n_votes:.0f} votes; more judging is unlikely to settle it",
+        f"{short}; {votes} are split, {stronger} only",
+        f"the judges name no winner; {votes}, {stronger}",
+        f"the judges name no winner in {votes}; more judging is unlikely to settle it",
         *(_NO_VERDICT[outcome] for outcome in OUTCOMES),
     )
 

@@ -11,12 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from panopt.plugins.triage import REASONS, panopt_decide, settling_chance, triage, vote_doubt
+from panopt.plugins.triage import REASONS, panopt_decide, triage
 from panopt.records.ask import Ask
 from panopt.records.consensus import OUTCOMES
 from panopt.records.decisions import DECISIONS
+from panopt.stats.doubt import independent_votes, settling_chance, vote_doubt
 
 Judge = Callable[..., Any]
+
+
+def decided(matrix: Any, consensus: Any, ask: Ask) -> Any:  # noqa: ANN401 - read loosely
+    return panopt_decide(matrix, consensus, ask, np.random.default_rng(0))
 
 
 def of_votes(passing: int, n: int, **options: object) -> tuple[str, str]:
@@ -134,7 +139,7 @@ def test_hook_with_labels_trusts_what_is_certified(judged: Judge) -> None:
     human = np.where(right, verdict, 1 - verdict)
     human[200:] = np.nan
     case = judged(verdict[:, None], human=human, confidence=confidence)
-    found = panopt_decide(case.matrix, case.consensus, Ask())
+    found = decided(case.matrix, case.consensus, Ask())
     assert found is not None
     assert found.no_guarantee is None
     assert found.guarantee is not None
@@ -158,13 +163,13 @@ def test_guarantee_counts_human_ties_as_disagreement_and_says_what_it_leaves_out
     human = np.where(rng.random(400) < 0.3, 0.5, 1.0)
     votes = np.ones((400, 3))
     case = judged(votes, human=human, scale="pairwise")
-    refused = panopt_decide(case.matrix, case.consensus, Ask())
+    refused = decided(case.matrix, case.consensus, Ask())
     assert refused is not None
     assert refused.guarantee is None
     assert refused.counts()["trust"] == 0
     human[:396], votes[399] = 1.0, np.nan
     case = judged(votes, human=human, scale="pairwise")
-    found = panopt_decide(case.matrix, case.consensus, Ask())
+    found = decided(case.matrix, case.consensus, Ask())
     assert found is not None
     assert found.guarantee is not None
     ties = np.count_nonzero(human[:399] == 0.5)
@@ -179,7 +184,7 @@ def test_guarantee_over_clusters_is_of_a_random_verdict_of_a_random_cluster(judg
     item = np.repeat([f"i{i:03d}" for i in range(120)], sizes).tolist()
     epoch = np.concatenate([np.arange(1, size + 1) for size in sizes]).tolist()
     case = judged(np.ones((600, 3)), human=np.ones(600), item=item, epoch=epoch)
-    found = panopt_decide(case.matrix, case.consensus, Ask())
+    found = decided(case.matrix, case.consensus, Ask())
     assert found is not None
     assert found.guarantee is not None
     assert "each drawn at random from a random cluster" in found.guarantee
@@ -191,7 +196,7 @@ def test_hook_without_labels_promises_nothing(judged: Judge) -> None:
     votes[1, :2] = 0
     votes[2] = np.nan
     case = judged(votes)
-    found = panopt_decide(case.matrix, case.consensus, Ask())
+    found = decided(case.matrix, case.consensus, Ask())
     assert found is not None
     assert found.guarantee is None
     assert found.no_guarantee is not None
@@ -209,15 +214,15 @@ def test_nothing_is_trusted_unlabelled_where_judges_agree_no_better_than_chance(
     votes = np.tile([1.0, 1.0, 0.0, 0.0], (40, 1))
     votes[:4], votes[4:8] = 1.0, 0.0
     case = judged(votes)
-    found = panopt_decide(case.matrix, case.consensus, Ask())
+    found = decided(case.matrix, case.consensus, Ask())
     assert found is not None
     assert found.counts()["trust"] == 0
-    assert found.numbers["doubt"][0] < 0.1
+    assert vote_doubt([1.0], [4])[0] < 0.1  # what four independent votes would leave
     assert found.no_guarantee is not None
     assert "the judges agree no better than chance (alpha -" in found.no_guarantee
     assert found.no_guarantee.endswith("nothing is trusted without human labels")
     assert found.why(0).startswith("the judges agree no better than chance")
-    point = panopt_decide(case.matrix, case.consensus, Ask(n_boot=0))
+    point = decided(case.matrix, case.consensus, Ask(n_boot=0))
     assert point is not None
     assert point.counts()["trust"] == 0
 
@@ -233,7 +238,7 @@ def test_nothing_is_trusted_unlabelled_where_judges_agree_no_better_than_chance(
 )
 def test_agreement_must_be_shown(judged: Judge, votes: np.ndarray, why: str) -> None:
     case = judged(votes)
-    found = panopt_decide(case.matrix, case.consensus, Ask())
+    found = decided(case.matrix, case.consensus, Ask())
     assert found is not None
     assert found.counts()["trust"] == 0
     assert re.search(why, found.no_guarantee or "")
@@ -244,14 +249,14 @@ def test_hook_with_too_few_labels_says_so_unless_they_refute_the_panel(judged: J
     human = np.full(30, np.nan)
     human[:10] = 1.0
     kind = judged(votes, human=human)
-    found = panopt_decide(kind.matrix, kind.consensus, Ask())
+    found = decided(kind.matrix, kind.consensus, Ask())
     assert found is not None
     assert found.no_guarantee is not None
     assert found.no_guarantee.startswith("only 10 usable human labels, at least 22")
     assert found.counts()["trust"] == 30
     human[:8] = 0.0
     cruel = judged(votes, human=human)
-    refuted = panopt_decide(cruel.matrix, cruel.consensus, Ask())
+    refuted = decided(cruel.matrix, cruel.consensus, Ask())
     assert refuted is not None
     assert refuted.no_guarantee == ("the few human labels contradict the panel: nothing is trusted")
     assert refuted.counts()["trust"] == 0
@@ -260,7 +265,7 @@ def test_hook_with_too_few_labels_says_so_unless_they_refute_the_panel(judged: J
 def test_hook_trusts_nothing_when_labels_suffice_but_certify_none(judged: Judge) -> None:
     rng = np.random.default_rng(0)
     case = judged(np.ones((100, 5)), human=(rng.random(100) < 0.5).astype(float))
-    found = panopt_decide(case.matrix, case.consensus, Ask())
+    found = decided(case.matrix, case.consensus, Ask())
     assert found is not None
     assert found.counts()["trust"] == 0
     assert found.no_guarantee is not None
@@ -273,7 +278,7 @@ def test_hook_sees_split_humans_and_wavering_judges(judged: Judge) -> None:
     human = np.full((2, 3), np.nan)
     human[:, 0] = [1.0, 0.0]
     case = judged(votes, human=human)
-    found = panopt_decide(case.matrix, case.consensus, Ask())
+    found = decided(case.matrix, case.consensus, Ask())
     assert found is not None
     assert found.name(0) == "ambiguous"
     assert "human labels are split (0.50 on the larger side)" in found.why(0)
@@ -284,7 +289,7 @@ def test_hook_sees_split_humans_and_wavering_judges(judged: Judge) -> None:
         judge=votes.judge // 2,
         score=np.where(votes.judge == 1, 0.0, 1.0),
     )
-    wavering = panopt_decide(replace(case.matrix, votes=repeated), case.consensus, Ask())
+    wavering = decided(replace(case.matrix, votes=repeated), case.consensus, Ask())
     assert wavering is not None
     assert "contradict themselves on repeats" in wavering.why(1)
 
@@ -297,7 +302,7 @@ def test_hook_escalates_a_tie_of_two_and_says_when_all_is_certified(judged: Judg
     verdict = case.consensus.verdict.copy()
     outcome[3], confidence[3], verdict[3] = OUTCOMES.index("tie"), np.nan, -1
     tied = replace(case.consensus, outcome=outcome, confidence=confidence, verdict=verdict)
-    found = panopt_decide(case.matrix, tied, Ask())
+    found = decided(case.matrix, tied, Ask())
     assert found is not None
     assert found.name(3) == "escalate"
     assert found.why(3).endswith(
@@ -310,20 +315,62 @@ def test_checks_by_programs_need_no_triage_unless_humans_labelled(judged: Judge)
     votes = np.tile([[1.0], [0.0]], (20, 1))
     case = judged(votes)
     programs = replace(case.matrix, judge_kinds=("program",))
-    assert panopt_decide(programs, case.consensus, Ask()) is None
-    assert panopt_decide(case.matrix, case.consensus, Ask()) is not None
+    assert decided(programs, case.consensus, Ask()) is None
+    assert decided(case.matrix, case.consensus, Ask()) is not None
     labelled = judged(votes, human=votes[:, 0])
     programs = replace(labelled.matrix, judge_kinds=("program",))
-    found = panopt_decide(programs, labelled.consensus, Ask())
+    found = decided(programs, labelled.consensus, Ask())
     assert found is not None
     assert found.guarantee is not None
 
 
 def test_every_sentence_can_be_filled(judged: Judge) -> None:
     case = judged(np.ones((2, 3)))
-    found = panopt_decide(case.matrix, case.consensus, Ask())
+    found = decided(case.matrix, case.consensus, Ask())
     assert found is not None
     assert len(found.reasons) == len(REASONS)
     numbers = {name: values[0] for name, values in found.numbers.items()}
     for sentence in found.reasons:
         assert "{" not in sentence.format(**numbers)
+
+
+def test_camps_that_one_truth_does_not_explain_are_not_trusted(judged: Judge) -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 200)
+    slip = rng.random(200) < 0.6  # four judges fall for the same trap; three see the truth
+    trapped = np.where(slip, 1 - truth, truth)
+    votes = np.column_stack([trapped] * 4 + [truth] * 3)
+    votes = np.where(rng.random(votes.shape) < 0.1, 1 - votes, votes).astype(float)
+    case = judged(votes)
+    found = decided(case.matrix, case.consensus, Ask())
+    assert found.counts()["trust"] == 0
+    assert "agree in camps that one truth does not explain" in found.no_guarantee
+    independent = np.where(rng.random(votes.shape) < 0.2, 1 - truth[:, None], truth[:, None])
+    case = judged(independent.astype(float))
+    assert decided(case.matrix, case.consensus, Ask()).counts()["trust"] > 100
+
+
+def test_votes_that_err_together_count_for_fewer(judged: Judge) -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.integers(0, 2, 200)
+    slip = rng.random(200) < 0.2
+    shared = np.where(slip, 1 - truth, truth)
+    votes = np.where(rng.random((200, 5)) < 0.05, 1 - shared[:, None], shared[:, None])
+    few = np.full(200, np.nan)
+    few[:20] = truth[:20]  # enough to see the errors go together, too few to certify
+    case = judged(votes.astype(float), human=few)
+    found = decided(case.matrix, case.consensus, Ask(alpha=0.05))
+    together = (votes.mean(axis=1) == 0) | (votes.mean(axis=1) == 1)
+    assert (found.numbers["worth"][together] < 3).all()
+    assert "independent one(s)" in found.why(int(np.flatnonzero(~together)[0]))
+    alone = judged(votes.astype(float))
+    blind = decided(alone.matrix, alone.consensus, Ask(alpha=0.05))
+    assert found.counts()["trust"] < blind.counts()["trust"]
+
+
+@given(n=st.integers(1, 50), correlation=st.floats(0, 1))
+def test_correlated_votes_are_worth_one_to_all(n: int, correlation: float) -> None:
+    worth = float(independent_votes(n, correlation))
+    assert 1.0 - 1e-12 <= worth <= n
+    assert independent_votes(n, 0.0) == n
+    assert independent_votes(n, 1.0) == pytest.approx(1.0)

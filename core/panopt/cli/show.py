@@ -10,6 +10,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from panopt.cli.advice import next_steps
+from panopt.cli.glossary import SECTIONS, meaning, section
 from panopt.cli.text import interval, plain, shown
 from panopt.findings import Finding
 from panopt.records.decisions import DECISIONS
@@ -92,6 +94,9 @@ def _criterion(part: CriterionReport, report: Report) -> RenderableType:
     body += [_panel_numbers(part), *_decisions(part)]
     if part.findings.notes:
         body.append(_sentences("note", part.findings.notes, ""))
+    steps = next_steps(part, report.ask)
+    if steps:
+        body += [Text(), _sentences("next", steps, "cyan")]
     title = Text.assemble(Text("criterion "), shown(part.criterion, "bold"))
     level = f"intervals at {report.ask.level:.0%}, scores on [0, 1]"
     return Panel(
@@ -144,25 +149,19 @@ def _judges(part: CriterionReport) -> RenderableType:
 
 
 def _panel_numbers(part: CriterionReport) -> Table:
-    table = Table.grid(padding=(0, 2))
-    for row in part.findings:
-        if row.subject_kind != "panel" or not row.headline:
-            continue
-        words = shown(row.name.replace("_", " "))
-        extra = Text(plain(_evidence(row)), style="dim")
-        table.add_row(words, interval(row), extra)
+    rows = [row for row in part.findings if row.subject_kind == "panel" and row.headline]
+    table = _table("the panel", "", "n", "what it says")
+    for column in (2, 3):
+        table.columns[column].justify = ("right", "left")[column == 3]
+    table.columns[1].justify = "left"
+    for name in SECTIONS:
+        mine = [row for row in rows if section(row) == name]
+        if mine:
+            table.add_row(Text(name, style="italic"))
+        for row in mine:
+            words = shown(f"  {row.name.replace('_', ' ')}")
+            table.add_row(words, interval(row), f"{row.n:,}", shown(meaning(row), "dim"))
     return table
-
-
-def _evidence(row: Finding) -> str:
-    if row.value is None:
-        return ""
-    details = ", ".join(
-        f"{name.replace('_', ' ')} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in row.details.items()
-        if value is not None and name not in ("n", "feasible")
-    )
-    return f"n {row.n:,}" + (f", {details}" if details else "")
 
 
 def _decisions(part: CriterionReport) -> list[RenderableType]:

@@ -18,6 +18,9 @@ __all__ = ["CriterionReport", "Problem", "Report"]
 #: Version of the JSON form; raised when a field changes its meaning.
 REPORT_SCHEMA = 1
 
+#: A warning names the numbers it is about, up to this many.
+MOST_NAMES = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -62,11 +65,8 @@ class Report:
         for part in self.criteria:
             for text in part.consensus.warnings:
                 found[f"{part.criterion}: {text}"] = None
-            for row in part.findings:
-                for text in row.warnings:
-                    found[
-                        f"{part.criterion}: {row.name} {row.subject}: {text}".replace(" :", ":")
-                    ] = None
+            for text, names in _told(part.findings).items():
+                found[f"{part.criterion}: {_few(list(names))}: {text}"] = None
         for problem in self.problems:
             found[f"{problem.plugin} ({problem.hook}): {problem.message}"] = None
         return tuple(found)
@@ -88,6 +88,20 @@ class Report:
             "warnings": list(self.warnings),
             "notes": list(self.notes),
         }
+
+
+def _told(findings: Findings) -> dict[str, dict[str, None]]:
+    """List the numbers that each warning is about."""
+    told: dict[str, dict[str, None]] = {}
+    for row in findings:
+        for text in row.warnings:
+            told.setdefault(text, {})[f"{row.name} {row.subject}".rstrip()] = None
+    return told
+
+
+def _few(names: list[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _source(source: Any) -> dict[str, Any]:  # noqa: ANN401 - a slotted dataclass has no __dict__

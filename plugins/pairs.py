@@ -24,6 +24,7 @@ from panopt.stats.mean import MeanInterval
 from panopt.stats.pair_names import PairNames, split_pairs
 from panopt.stats.pair_rates import (
     cycle_rate,
+    each_pair_once,
     flip_rate,
     position_bias,
     share_interval,
@@ -339,21 +340,38 @@ def _cycles(
         return []
     alpha = 1 - ask.level
     told = "share of triples of systems preferred in a circle"
-    within = cycle_rate(pair[:, 0], pair[:, 1], votes.outcome, group=votes.cluster, alpha=alpha)
-    by_item = within.value is not None
+    everyone = np.ones(votes.judge.size, dtype=np.bool_)
+    found = _within_items(votes, pair, everyone, matrix, alpha)
+    by_item = found is not None and found.value is not None
     rows = []
     for code, judge in ((-1, ""), *enumerate(matrix.judges)):
-        own = votes.judge == code if code >= 0 else slice(None)
-        found = within
-        if not by_item or code >= 0:
-            group = votes.cluster[own] if by_item else None
-            found = cycle_rate(
-                pair[own, 0], pair[own, 1], votes.outcome[own], group=group, alpha=alpha
-            )
+        own = votes.judge == code if judge else everyone
+        if by_item and judge:
+            found = _within_items(votes, pair, own, matrix, alpha)
+        if found is None or not by_item:
+            once = each_pair_once(pair[own, 0], pair[own, 1], votes.outcome[own])
+            found = cycle_rate(*once, alpha=alpha)
         where = "within items" if by_item else "of all items together"
         kind: SubjectKind = "judge" if judge else "panel"
         rows.append(_rate(matrix, ask, "cycle_rate", found, kind, judge, f"{told}, {where}"))
     return rows
+
+
+def _within_items(
+    votes: _Votes,
+    pair: NDArray[np.int64],
+    own: NDArray[np.bool_],
+    matrix: Matrix,
+    alpha: float,
+) -> MeanInterval | None:
+    """Give the share of circular triples of one item; None where every item is of one pair."""
+    least, most = (np.full(int(matrix.clusters.max()) + 1, fill) for fill in (2**31 - 1, -1))
+    np.minimum.at(least, matrix.clusters, matrix.systems)
+    np.maximum.at(most, matrix.clusters, matrix.systems)
+    if (least >= most).all():
+        return None
+    one, two = pair[own].T
+    return cycle_rate(one, two, votes.outcome[own], group=votes.cluster[own], alpha=alpha)
 
 
 def _rate(  # noqa: PLR0913, PLR0917 - one argument a field

@@ -478,6 +478,14 @@ def test_a_system_that_only_tied_and_won_has_no_finite_davidson_strength() -> No
     assert np.diff(strengths(half))[0] == pytest.approx(-np.log(3))
 
 
+@pytest.mark.parametrize("ties", ["davidson", "rao_kupper"])
+def test_ties_that_run_away_with_the_strengths_are_no_overflow(ties: Ties) -> None:
+    found = bradley_terry(["a", "b"] * 9, ["b", "a"] * 9, [1, 0.5] * 9, ties=ties)
+    assert found.strength is None
+    assert found.reason is not None
+    assert "a never lost against the others" in found.reason
+
+
 def test_a_judge_that_always_prefers_one_position_is_named() -> None:
     rng = np.random.default_rng(11)
     order = rng.integers(0, 2, 60)
@@ -557,6 +565,10 @@ def test_judges_that_follow_no_order_have_no_scale() -> None:
         ({"penalty": -1.0}, "penalty = -1.0 must be a finite number, at least 0"),
         ({"penalty": NAN}, "penalty = nan"),
         ({"alpha": 0.0}, "alpha = 0.0 must lie strictly between 0 and 1"),
+        (
+            {"first": [0, 0], "second": [1, 1], "systems": ["a", "a"]},
+            "first and second: the names given are not distinct",
+        ),
         ({"systems": ["a", "b"]}, "with names given, codes are integers"),
         ({"first": [0, 5], "second": [1, 1], "systems": ["a", "b"]}, r"must lie in 0\.\.1"),
     ],

@@ -231,7 +231,9 @@ def bradley_terry(  # noqa: PLR0913 - the columns of a comparison, and options o
         reason = position_confounded(informative, where)
         if reason is not None:
             return _without(cells, ties, alpha, reason)
-    n_clusters = None if groups is None else int(np.unique(groups[informative.row]).size)
+    n_clusters = None
+    if groups is not None:
+        n_clusters = int(np.count_nonzero(np.bincount(groups[informative.row])))
     if n_clusters is not None and n_clusters < 2:
         return _without(cells, ties, alpha, "one cluster gives no standard error: two are needed")
     robust = ties == "half" and bool(cells.counts[:, 1].any())

@@ -183,6 +183,8 @@ def coded(
                 f"{name}: codes go from {values.min()} to {values.max()}; they must lie in "
                 f"0..{len(names) - 1}"
             )
+        if len(set(names)) < len(names):
+            raise ValueError(f"{name}: the names given are not distinct: {tuple(names)!r}")
         return values.astype(np.int64, copy=False), tuple(names)
     refuse_missing(name, values)
     if values.dtype.kind == "O":

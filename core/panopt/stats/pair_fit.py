@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 Sparse = Any  # a matrix, dense where small, else in CSR form; their products have no typed kind
 
-_FAR = 30.0  # log-odds that no finite number of comparisons supports
+_FAR = 25.0  # log-odds that no finite number of comparisons supports
 _STEPS = 200
 _SMALL = 1e-13  # expected gain of the last step, relative to the comparisons
 _SMALL_MATRIX = 1 << 16  # entries up to which a dense matrix beats a sparse one
@@ -170,8 +170,7 @@ def _climb(cells: Cells, where: Layout, ties: Ties, penalty: float) -> tuple[Flo
                 raise NoFit
             tried = theta + length * whole
         theta, (state, jacobian, d) = tried, after
-        free_ties = theta[where.tie[where.tie >= 0]]
-        if np.abs(d).max(initial=0) > _FAR or np.abs(free_ties).max(initial=0) > _FAR:
+        if not penalty and _runs_away(where, ties, theta, d):
             raise NoFit
         if gain <= _SMALL * weight and length == 1.0:
             return theta, step, True
@@ -190,8 +189,17 @@ def _start(cells: Cells, where: Layout, ties: Ties) -> Floats:
     return theta
 
 
+def _runs_away(where: Layout, ties: Ties, theta: Floats, d: Floats) -> bool:
+    """Tell whether some outcome that was not seen has lost all its probability."""
+    tie = np.abs(theta[where.tie[where.tie >= 0]]).max(initial=0)
+    lead = np.abs(d).max(initial=0)
+    return bool((lead + tie if ties == "rao_kupper" else max(lead, tie)) > _FAR)
+
+
 def _feasible(where: Layout, ties: Ties, theta: Floats) -> bool:
-    return ties != "rao_kupper" or bool((theta[where.tie[where.tie >= 0]] > 0).all())
+    """Tell whether tie parameters are inside their range, and far from overflow."""
+    tie = theta[where.tie[where.tie >= 0]]
+    return bool((tie < 2 * _FAR).all() and (ties != "rao_kupper" or (tie > 0).all()))
 
 
 def _state(cells: Cells, where: Layout, ties: Ties, theta: Floats) -> tuple[Slopes, Sparse, Floats]:
@@ -316,12 +324,13 @@ def _meat(cells: Cells, scores: Sparse, clusters: Codes | None) -> Floats:
         count = np.bincount(cells.slot, weights=cells.weight**2, minlength=scores.shape[0])
         n = cells.row.size
         return _dense(scores.T @ _times(count, scores)) * (n / max(1, n - 1))
-    present, group = np.unique(clusters[cells.row], return_inverse=True)
-    n = present.size
-    member = sparse.csr_matrix((cells.weight, (group, cells.slot)), shape=(n, scores.shape[0]))
+    group = clusters[cells.row]
+    size = int(group.max()) + 1
+    n = int(np.count_nonzero(np.bincount(group)))
+    member = sparse.csr_matrix((cells.weight, (group, cells.slot)), shape=(size, scores.shape[0]))
     total = np.zeros((scores.shape[1], scores.shape[1]))
     rows = max(1, _CHUNK // max(1, scores.shape[1]))
-    for start in range(0, n, rows):
+    for start in range(0, size, rows):
         part = member[start : start + rows] @ scores
         if not isinstance(part, np.ndarray) and part.nnz > 0.1 * part.shape[0] * part.shape[1]:
             part = part.toarray()

@@ -15,7 +15,14 @@ from panopt.stats.arrays import as_keys
 from panopt.stats.mean import MeanInterval, mean_interval
 from panopt.stats.pair_cells import cluster_codes, coded, outcomes, refuse_missing, shown_first
 
-__all__ = ["cycle_rate", "flip_rate", "position_bias", "share_interval", "tie_rate"]
+__all__ = [
+    "cycle_rate",
+    "each_pair_once",
+    "flip_rate",
+    "position_bias",
+    "share_interval",
+    "tie_rate",
+]
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -221,6 +228,36 @@ def cycle_rate(  # noqa: PLR0913 - the columns of a comparison
     return share_interval(np.rint(cycles), np.rint(triples), clusters=unit_of, alpha=alpha)
 
 
+def each_pair_once(
+    first: Codes, second: Codes, outcome: Floats
+) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+    """Give each pair of systems once, with the outcome that the sum of its comparisons says.
+
+    Parameters
+    ----------
+    first, second
+        Small codes of the systems (n,).
+    outcome
+        1 the first won, .5 tie, 0 the second won (n,).
+
+    Returns
+    -------
+    tuple
+        First, second and outcome (pairs,); pairs whose comparisons are even are left out.
+
+    Examples
+    --------
+    >>> one, two = np.array([0, 1, 0]), np.array([1, 0, 2])
+    >>> [x.tolist() for x in each_pair_once(one, two, np.array([1, 0.5, 0]))]
+    [[0, 0], [1, 2], [1.0, 0.0]]
+    """
+    n = int(max(first.max(initial=-1), second.max(initial=-1))) + 1
+    points = np.bincount(first * n + second, weights=2 * outcome - 1, minlength=n**2)
+    lead = points.reshape(n, n) - points.reshape(n, n).T
+    one, two = np.nonzero(np.triu(lead != 0, 1))
+    return one, two, (np.sign(lead[one, two]) + 1) / 2
+
+
 def share_interval(
     hits: Floats, totals: Floats, *, clusters: Codes, alpha: float = 0.05
 ) -> MeanInterval:
@@ -238,7 +275,7 @@ def share_interval(
         One minus the level of the interval.
     """
     rows = totals > 0
-    codes = np.unique(clusters[rows], return_inverse=True)[1]
+    codes = coded("clusters", clusters[rows], None)[0]
     size = np.bincount(codes, weights=totals[rows])
     made = np.bincount(codes, weights=hits[rows], minlength=size.size)
     total, groups = float(size.sum()), size.size

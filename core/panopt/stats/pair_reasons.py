@@ -86,7 +86,7 @@ def no_finite_maximum(cells: Cells, ties: Ties, *, scale: bool) -> str:
             return f"there are no finite strengths: {told}; {_MEND}"
     always = _always_one_side(cells)
     if always:
-        names = _list(str(cells.judges[code]) for code in always)
+        names = _list(str(cells.judges[code]) or "the judge" for code in always)
         return (
             f"there is no finite position effect: {names} always preferred the answer in one "
             f"position; {_MEND}"

@@ -48,6 +48,9 @@ _ASSUMPTIONS = (
     "the judges' errors are independent given the true label, and as likely on any response",
     "a judge's repeats on a response count as one vote, the commonest",
 )
+_PLUGGED = (
+    "sd and intervals of systems take the judges' habits as known, and are not widened for it"
+)
 _UNORDERED = "the levels are taken as labels without an order"
 
 
@@ -120,7 +123,7 @@ def panopt_aggregate(
         spread=np.where(n_votes > 0, spread, np.nan),
         agreement=np.where(n_votes > 0, _agreement(shares, ruling, ask, matrix, worth), np.nan),
         anchor="humans" if (labels.known >= 0).any() else "panel mean",
-        assumptions=(*_ASSUMPTIONS, _UNORDERED) if ordered else _ASSUMPTIONS,
+        assumptions=(*_ASSUMPTIONS, _PLUGGED, *((_UNORDERED,) if ordered else ())),
         warnings=(*labels.warnings, *fits.warnings),
         probabilities=np.where(decided[:, None], chances, np.nan),
         levels=labels.names,

@@ -143,7 +143,7 @@ def test_labels_that_refute_the_model_are_heeded(judged: Judge) -> None:
     assert all(row.details["labelled_alone"] and row.n == 80 for row in rows)
 
 
-def test_outcomes_tell_why_there_is_no_verdict(judged: Judge) -> None:
+def test_J_10_outcomes_tell_why_there_is_no_verdict(judged: Judge) -> None:
     votes, _ = panel(4, 60, [0.9, 0.8, 0.7])
     votes[0] = np.nan
     votes[1, 1:] = np.nan
@@ -180,7 +180,7 @@ def test_nominal_labels_have_verdicts_and_no_values() -> None:
     np.testing.assert_allclose(found.confidence, found.probabilities.max(axis=1))
 
 
-def test_repeats_of_a_judge_count_once() -> None:
+def test_J_8_repeats_of_a_judge_count_once() -> None:
     votes, _ = panel(6, 100, [0.9, 0.8, 0.7])
     once: dict[str, list[Any]] = {"item": [], "judge": [], "score": []}
     for i, row in enumerate(votes.tolist()):
@@ -208,7 +208,7 @@ def test_a_pair_that_is_most_likely_a_tie_has_no_winner() -> None:
     assert aggregate(scaled(np.where(votes > 0.5, 1.0, 0.0), "pairwise")).levels == (0.0, 1.0)
 
 
-def test_few_levels_are_labels_and_many_are_none() -> None:
+def test_P_14_few_levels_are_labels_and_many_are_none() -> None:
     rng = np.random.default_rng(8)
     truth = rng.integers(1, 6, 300)
     votes = np.where(rng.random((300, 4)) < 0.8, truth[:, None], rng.integers(1, 6, (300, 4)))

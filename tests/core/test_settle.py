@@ -499,3 +499,15 @@ def test_few_scores_beyond_a_binary_judges_others_are_a_doubt(
 def test_skewed_use_of_a_wide_scale_is_read_without_a_doubt(scores: list[float]) -> None:
     settled, _ = settle_scales(votes(a=scores), {})
     assert not settled.sources[0].warnings
+
+
+def test_verdicts_with_an_order_are_of_pairs() -> None:
+    columns = {"item": list("abcd"), "judge": "x", "score": [0.0, 1.0, 0.5, 1.0], "order": 0}
+    settled, notes = settle_scales(Study.from_columns(columns), {})
+    assert set(settled.table["scale"].to_pylist()) == {"pairwise"}
+    assert "scale pairwise inferred" in notes[0]
+    settled, _ = settle_scales(Study.from_columns({**columns, "score": [0, 1, 0.4, 1]}), {})
+    assert set(settled.table["scale"].to_pylist()) == {"continuous:0:1"}
+    columns.pop("order")
+    settled, _ = settle_scales(Study.from_columns(columns), {})
+    assert set(settled.table["scale"].to_pylist()) == {"continuous:0:1"}

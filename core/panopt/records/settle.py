@@ -145,6 +145,8 @@ class _Columns:
         self.starred = np.zeros(len(self.score), dtype=np.bool_)
         self.source, self.sources = study.codes("source")
         self.item = study.table["item"]
+        #: Where a judgment says which of two responses was shown first, it compares them.
+        self.paired = ~np.isnan(study.numbers("order"))
         #: Source and text of every scale that may well be another.
         self.doubts: list[tuple[str | None, str]] = []
 
@@ -243,8 +245,10 @@ def _settle_criterion(blocks: Sequence[NDArray[np.int64]], columns: _Columns) ->
             scales = [_undoubted(one, rows, columns) for one, rows in zip(read, open_, strict=True)]
         else:
             scales = [
-                (fitting(found, x) if found else None) or inferred
-                for x, inferred in zip(scores, infer_scales(scores), strict=True)
+                _of_pairs(columns.paired[rows], x)
+                or (fitting(found, x) if found else None)
+                or inferred
+                for rows, x, inferred in zip(open_, scores, infer_scales(scores), strict=True)
             ]
         _doubt_spans(open_, scales, found, columns)
         judges_on: dict[Scale, list[str]] = {}
@@ -265,6 +269,12 @@ def _settle_criterion(blocks: Sequence[NDArray[np.int64]], columns: _Columns) ->
         rest = columns.scale_of(own[0]) if len(own) else panel
         columns.scale[rows[bare & ~labels]] = columns.code(rest)
     return notes
+
+
+def _of_pairs(paired: NDArray[np.bool_], scores: NDArray[np.float64]) -> Scale | None:
+    """Read verdicts on pairs, shown in a known order, as such: 0, 1, or .5 for a tie."""
+    pairwise = Scale("pairwise")
+    return pairwise if paired.all() and not pairwise.off(scores).any() else None
 
 
 def _kept(rows: NDArray[np.int64], keep: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -123,6 +123,19 @@ def test_many_items_with_gaps_and_an_anchor() -> None:
     assert share == pytest.approx(0.9, abs=0.03)
 
 
+def test_a_crowd_of_forty_judges_is_fitted() -> None:
+    rng = np.random.default_rng(0)
+    judge = np.argsort(rng.random((200, 40)), axis=1)[:, :6].ravel()
+    item = np.repeat(np.arange(200), 6)
+    truth = rng.normal(size=200)
+    score = truth[item] + 0.4 * rng.normal(size=1200)
+    wild = rng.random(1200) < 0.05
+    score[wild] += 8.0
+    panel = hierarchical_gaussian(item, judge, score, errors="student_t")
+    plain = hierarchical_gaussian(item, judge, score)
+    assert np.mean((panel.mean - truth) ** 2) < 0.5 * np.mean((plain.mean - truth) ** 2)
+
+
 def test_same_scores_same_bytes() -> None:
     *rows, _, _ = drawn(3, 60, [0.1, 0.2, 0.3], outliers=0.05)
     first, second = (hierarchical_gaussian(*rows, errors="student_t", df=4) for _ in range(2))

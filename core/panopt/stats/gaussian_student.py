@@ -309,19 +309,23 @@ def _settled(
 ) -> tuple[PanelSums, Mode, FloatArray, FloatArray]:
     """Alternate the weighted panel's likeliest variances with the weights until they settle."""
     change, steps, weight = np.inf, 0, np.ones(part.value.size)
+    crowd = part.whole.n.size > _JUDGES
     while True:
         sums = part.weighted(weight)
         mode = find_mode(sums, plan, floor, x)
-        # The mode may have a judge without noise, to which all weights would then bow.
-        mixture = integrate(sums, plan, floor, mode, n_points=_GUIDES)
-        x = mixture.share @ mixture.points.x
+        if crowd:  # too many to integrate at each step, and none can sway the others
+            x, cov = mode.x, np.asarray(np.linalg.inv(mode.curvature), dtype=np.float64)
+            at = _located(sums, plan, floor, x[None])[0]
+        else:  # the mode may have a judge without noise, to which all weights would then bow
+            mixture = integrate(sums, plan, floor, mode, n_points=_GUIDES)
+            x = mixture.share @ mixture.points.x
+            apart = mixture.points.x - x
+            cov, at = apart.T @ (mixture.share[:, None] * apart), typical(mixture)
         if change <= _SAME or steps == _STEPS:
             break
-        new = part.weigh(typical(mixture), sums, plan, df)
+        new = part.weigh(at, sums, plan, df)
         change = float(np.abs(new - weight).max())
         weight, steps = new, steps + 1
-    apart = mixture.points.x - x
-    cov = apart.T @ (mixture.share[:, None] * apart)
     found = replace(mode, x=x, converged=mode.converged and change <= 0.05, n_iter=steps)
     return sums, found, cov, weight
 

@@ -288,14 +288,26 @@ def test_an_item_or_a_judge_without_scores_has_no_numbers_and_is_told() -> None:
 # --- coverage and recovery -----------------------------------------------------------------
 
 DESIGNS = [[0.05, 0.1, 0.2], [0.02, 0.2, 0.3], [0.3, 0.3, 0.3]]
+LARGER = [
+    [0.05, 0.1, 0.2, 0.05, 0.1],
+    [0.02, 0.2, 0.3, 0.2, 0.3],
+    [0.3] * 5,
+    [0.05, 0.1, 0.2] * 3 + [0.05],
+    [0.02, *[0.2, 0.3] * 4, 0.2],
+    [0.3] * 10,
+]
 LEAST = {100: 0.85, 200: 0.87, 1000: 0.89}
 
 
 def check_coverage(noise: list[float], n: int, draws: int, *, tau: float) -> None:
-    share = np.empty(draws)
+    share, squared = np.empty(draws), np.zeros(2)
     for seed in range(draws):
         data = simulate(seed, n, noise, tau=tau)
-        share[seed] = covered(hierarchical_gaussian(*data.rows), data.truth)
+        panel = hierarchical_gaussian(*data.rows)
+        share[seed] = covered(panel, data.truth)
+        plain = data.score.reshape(n, -1).mean(axis=1)
+        squared += [np.sum((one - data.truth) ** 2) for one in (panel.mean, plain)]
+    assert squared[0] < squared[1]  # the plain mean loses
     error = share.std(ddof=1) / np.sqrt(draws)
     assert share.mean() >= LEAST[n] - 3 * error
     assert share.min() >= 0.55
@@ -317,6 +329,15 @@ def test_P_6_intervals_of_90_percent_cover_in_many_draws(
     noise: list[float], n: int, tau: float
 ) -> None:
     check_coverage(noise, n, 200, tau=tau)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [100, 200, 1000])
+@pytest.mark.parametrize("noise", LARGER, ids=str)
+def test_P_6_intervals_of_90_percent_cover_with_five_and_ten_judges(
+    noise: list[float], n: int
+) -> None:
+    check_coverage(noise, n, 200, tau=0.25)
 
 
 def check_recovery(noise: list[float], n: int, **options: float) -> None:

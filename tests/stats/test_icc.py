@@ -251,3 +251,22 @@ def test_copies_of_a_unit_in_one_cluster_add_no_certainty() -> None:
     assert icc(copies, clusters=np.zeros(300, dtype=int))["ICC2"].no_interval == (
         "all units are of one cluster"
     )
+
+
+@pytest.mark.parametrize("size", [1e101, 1e300, 1e-101, 5e-324])
+def test_ratings_whose_squares_no_float_holds_are_refused_by_size(size: float) -> None:
+    ratings = np.array([[1.0, 2.0], [3.0, 1.0], [0.0, NAN], [2.0, 3.0]]) * size
+    with pytest.raises(ValueError, match=r"ratings reach .* from 1e-100 to 1e\+100"):
+        icc(ratings)
+
+
+def test_squares_are_right_over_several_blocks_far_from_zero() -> None:
+    rng = np.random.default_rng(3)
+    ratings = rng.normal(size=(20_001, 1)) + rng.normal(size=(20_001, 4)) + [0.0, 1.0, 2.0, 3.0]
+    near, far = icc(ratings), icc(ratings + 1e6)
+    units, raters = ratings.mean(axis=1), ratings.mean(axis=0)
+    rest = ratings - units[:, None] - raters + ratings.mean()
+    between = 4 * units.var(ddof=1)
+    error = float((rest**2).sum()) / (20_000 * 3)
+    assert defined(near["ICC3k"].value) == pytest.approx(1 - error / between, abs=1e-12)
+    assert [row.value for row in far] == pytest.approx([row.value for row in near], abs=1e-8)

@@ -20,7 +20,7 @@ from panopt.stats.reliability import Clusters, checked_ratings, clusters_of
 FloatArray = NDArray[np.float64]
 Form = Literal["ICC1", "ICC1k", "ICC2", "ICC2k", "ICC3", "ICC3k"]
 
-_ROWS = 1 << 14  # rows summed at a time: they stay in cache
+_ROWS = 1 << 13  # rows summed at a time: they stay in cache
 _NORMAL = "scores are normal, with equal variance for all raters; units are a random sample"
 
 _SAMPLE = "clusters are a random sample; the raters are these, not a sample of raters"
@@ -196,16 +196,19 @@ class _Center(NamedTuple):
 def _squares(matrix: FloatArray) -> tuple[_Squares, _Center]:
     n, k = matrix.shape
     grand = float(matrix[: min(n, _ROWS)].mean())  # sums of what is left keep their digits
+    room = np.empty((k, min(n, _ROWS)))
     means = np.zeros(k)
-    for start in range(0, n, _ROWS):
-        means += np.einsum("uj->j", matrix[start : start + _ROWS] - grand)
+    for part in _parts(matrix):
+        means += np.subtract(part, grand, out=room[:, : part.shape[1]]).sum(axis=1)
     means = grand + means / n
     center = _Center(means, float(means.mean()))
     unit, error = 0.0, 0.0
-    for start in range(0, n, _ROWS):
-        apart, high = _residuals(matrix[start : start + _ROWS], center)
-        unit += k * float(high @ high)
-        error += float(np.einsum("uj,uj->", apart, apart))
+    for part in _parts(matrix):
+        apart = np.subtract(part, means[:, None], out=room[:, : part.shape[1]])
+        high = apart.sum(axis=0) / k
+        apart -= high
+        unit += k * float(np.einsum("u,u->", high, high))  # no BLAS: its threads cost more
+        error += float(np.einsum("ju,ju->", apart, apart))
     rater = n * float(np.square(means - center.grand).sum())
     # What rounding alone can leave is no variation.
     size = 8 * np.finfo(float).eps * max(float(matrix.max()), -float(matrix.min()))
@@ -213,12 +216,10 @@ def _squares(matrix: FloatArray) -> tuple[_Squares, _Center]:
     return _Squares(*(0.0 if part <= least else part for part in (unit, rater, error))), center
 
 
-def _residuals(matrix: FloatArray, center: _Center) -> tuple[FloatArray, FloatArray]:
-    """Give residuals (units, raters), and by how much each unit is above the grand mean."""
-    apart = matrix - center.raters
-    high = np.einsum("uj->u", apart) / matrix.shape[1]  # no BLAS: its threads cost more than this
-    apart -= high[:, None]
-    return apart, high
+def _parts(matrix: FloatArray) -> Iterator[FloatArray]:
+    """Give a few units at a time, turned (raters, units): numpy is slow along short rows."""
+    for start in range(0, matrix.shape[0], _ROWS):
+        yield matrix[start : start + _ROWS].T
 
 
 def _values(squares: _Squares, n: int, k: int) -> dict[Form, float | None]:

@@ -16,6 +16,7 @@ FloatArray = NDArray[np.float64]
 Clusters = NDArray[np.intp]
 
 
+_LEAST_SIZE, _MOST_SIZE = 1e-100, 1e100  # squares, and sums of them, keep their digits
 _FEW_RATERS = 6  # so many raters of fewer units are an ordinary small example
 TOO_ALIKE = "too few responses differ to give an interval"
 
@@ -89,7 +90,8 @@ def rating_matrix(
     Raises
     ------
     ValueError
-        When it is not a matrix of finite numbers, or has other columns than named raters.
+        When it is not a matrix of finite numbers of ordinary size, or has other columns than
+        named raters.
 
     Warns
     -----
@@ -100,8 +102,7 @@ def rating_matrix(
     matrix = as_floats("ratings", ratings)
     if matrix.ndim != 2:
         raise ValueError(f"ratings of shape {matrix.shape} must have two axes: units, raters")
-    if np.isinf(matrix).any():
-        raise ValueError("ratings hold an infinity; they must be finite, NaN for a missing one")
+    _check_size(matrix)
     n_units, n_raters = matrix.shape
     if raters is not None and len(raters) != n_raters:
         raise ValueError(
@@ -115,6 +116,22 @@ def rating_matrix(
             stacklevel=stacklevel,
         )
     return matrix
+
+
+def _check_size(matrix: FloatArray) -> None:
+    """Refuse infinities, and ratings whose squares leave what a float can hold."""
+    ends = (
+        np.fmin.reduce(matrix, axis=None, initial=0.0),
+        np.fmax.reduce(matrix, axis=None, initial=0.0),
+    )
+    far = float(max(ends, key=abs))
+    if np.isinf(far):
+        raise ValueError("ratings hold an infinity; they must be finite, NaN for a missing one")
+    if far and not _LEAST_SIZE <= abs(far) <= _MOST_SIZE:
+        raise ValueError(
+            f"ratings reach {far:g}; unless all are 0 the largest must be of a size from "
+            f"{_LEAST_SIZE:g} to {_MOST_SIZE:g}: choose another unit"
+        )
 
 
 def check_rng(rng: object) -> None:

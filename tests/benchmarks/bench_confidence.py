@@ -55,6 +55,11 @@ def told(name: str, ours: Callable[[], object], theirs: Callable[[], object]) ->
     )
 
 
+def ours_isotonic(x: Floats, y: Flags) -> object:
+    """Fit this package's isotonic map."""
+    return fit_isotonic(scored(x, y))
+
+
 def agree(name: str, ours: float | None, theirs: float, within: float = 1e-8) -> None:
     """Stop where a number differs from the peer's."""
     if ours is None or abs(ours - theirs) > within:
@@ -108,7 +113,7 @@ def main() -> None:
         agree("isotonic", float(np.abs(found - expected).max()), 0.0)
         told(
             f"isotonic, {kind}",
-            lambda x=x, y=y: fit_isotonic(scored(x, y)),
+            partial(ours_isotonic, x, y),
             partial(theirs_fit.fit, x, y),
         )
     x = rng.random(2000)

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panopt.stats.bins import binned, equal_mass_edges
+from panopt.stats.calibration_error import expected_calibration_error
 from panopt.stats.scored import checked_level, scored
+from panopt.stats.scoring import brier_score
 
 
 @given(st.lists(st.tuples(st.integers(0, 8), st.booleans()), max_size=40))
@@ -100,3 +102,33 @@ def test_numbers_of_bins_that_are_none_are_refused(n_bins: float) -> None:
 def test_an_unknown_binning_is_refused() -> None:
     with pytest.raises(ValueError, match="strategy = 'quantile' must be one of width, mass"):
         binned(scored([0.5], [1]), n_bins=2, strategy="quantile")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_bins_of_equal_width_do_without_counting_many_confidences(*, clustered: bool) -> None:
+    rng = np.random.default_rng(1)
+    x = rng.random(6_000) ** 2
+    y = rng.random(x.size) < x
+    keys = np.arange(x.size) // 4 if clustered else None
+    tables = [scored(x, y, clusters=keys, counted=counted) for counted in (True, False)]
+    assert tables[1].values is tables[1].x  # else this tests nothing
+    one, other = (binned(table, n_bins=12, strategy="width") for table in tables)
+    for name in ("left", "right", "n", "hits", "confidence", "accuracy", "squares", "calibrated"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=1e-10)
+    in_bins = [bins.of[table.codes()] for bins, table in zip((one, other), tables, strict=True)]
+    np.testing.assert_array_equal(in_bins[0], in_bins[1])
+
+
+def test_measures_in_bins_of_equal_width_are_those_of_counted_confidences() -> None:
+    rng = np.random.default_rng(2)
+    x = rng.random(6_000)
+    y = rng.random(x.size) < x**2
+    found = brier_score(x, y)
+    parts = found.reliability, found.resolution, found.uncertainty
+    extra = found.within_variance, found.within_covariance
+    assert None not in (*parts, *extra)
+    total = np.array([*parts, *extra], dtype=float) @ [1.0, -1.0, 1.0, 1.0, -1.0]
+    assert total == pytest.approx(float(np.mean((x - y) ** 2)), abs=1e-12)
+    few = np.ceil(x * 4_000) / 4_000  # counted: no more are different than are counted unsorted
+    near = expected_calibration_error(few, y).value, expected_calibration_error(x, y).value
+    assert near[0] == pytest.approx(near[1], abs=1e-3)

@@ -29,7 +29,7 @@ class Binned:
     Attributes
     ----------
     of
-        Bin of each distinct confidence (values,).
+        Bin of each of the table's `values` (values,).
     left, right
         Edges (bins,).
     n, hits
@@ -54,7 +54,9 @@ class Binned:
 
 
 def binned(table: Scored, *, n_bins: int, strategy: Strategy) -> Binned:
-    """Sort distinct confidences into bins and sum over each.
+    """Sort confidences into bins and sum over each.
+
+    Bins of equal width take a table that is not counted; the others must know what is equal.
 
     Raises
     ------
@@ -72,7 +74,8 @@ def binned(table: Scored, *, n_bins: int, strategy: Strategy) -> Binned:
         equal = np.linspace(0.0, 1.0, int(n_bins) + 1)
         edges = equal if strategy == "width" else equal_mass_edges(values, counts, int(n_bins))
         place = np.searchsorted(edges[1:-1], values)
-    used, of = np.unique(place, return_inverse=True)
+    held = np.bincount(place) > 0
+    used, of = np.flatnonzero(held), (np.cumsum(held) - 1)[place]
     rest = 1.0 - values
 
     def sums(x: Floats) -> Floats:

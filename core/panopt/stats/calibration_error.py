@@ -96,7 +96,7 @@ def expected_calibration_error(  # noqa: PLR0913 - options of the bins and of th
     (0.3, 0.17)
     """
     checked_level(level)
-    table = scored(confidence, agrees, clusters=clusters)
+    table = scored(confidence, agrees, clusters=clusters, counted=strategy != "width")
     named = {"width": "equal-width", "mass": "equal-mass", "values": "single-value"}
     if not table.n:
         none = (None,) * 6
@@ -149,7 +149,7 @@ def maximum_calibration_error(  # noqa: PLR0913 - options of the bins and of the
     0.35
     """
     checked_level(level)
-    table = scored(confidence, agrees, clusters=clusters)
+    table = scored(confidence, agrees, clusters=clusters, counted=strategy != "width")
     if not table.n:
         reason = "there is no labelled verdict"
         return Estimate(None, None, None, None, 0, 0, level, "none", reason)

@@ -61,7 +61,7 @@ class Scored:
     Attributes
     ----------
     values
-        Distinct confidences, rising (values,).
+        Distinct confidences, rising (values,); of a table that is not counted, `x` itself.
     right, wrong
         Verdicts with that confidence that the label confirms, and the others (values,).
     x, y
@@ -93,6 +93,8 @@ class Scored:
 
     def codes(self) -> Codes:
         """Give the place of each verdict's confidence among the distinct ones (n,)."""
+        if self.values is self.x:
+            return np.arange(self.n)
         return np.searchsorted(self.values, self.x)
 
 
@@ -108,6 +110,7 @@ def scored(
     *,
     clusters: ArrayLike | None = None,
     bounded: bool = True,
+    counted: bool = True,
 ) -> Scored:
     """Check confidences and labels, and count them; NaN in either leaves the verdict out.
 
@@ -121,6 +124,9 @@ def scored(
         Key of each verdict's cluster (n,); every verdict its own where not given.
     bounded
         Whether confidences are probabilities rather than scores on any scale.
+    counted
+        Whether `values` must be distinct and in order. If not, many different ones are left as
+        they are, which saves the sort.
 
     Raises
     ------
@@ -161,11 +167,11 @@ def scored(
         codes = np.unique(keys, return_inverse=True)[1]
         n_clusters = int(codes.max(initial=-1)) + 1
         codes = None if n_clusters == x.size else codes
-    values, hits, misses = _count(x, right)
+    values, hits, misses = _count(x, right, sort=counted)
     return Scored(values, hits, misses, x, right, codes, n_clusters)
 
 
-def _count(x: Floats, right: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
+def _count(x: Floats, right: NDArray[np.bool_], *, sort: bool) -> tuple[Floats, Floats, Floats]:
     """Count right and wrong at each distinct confidence, without a sort where these are few."""
     if not x.size:
         none: Floats = np.zeros(0)
@@ -177,6 +183,8 @@ def _count(x: Floats, right: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]
             np.float64
         )
         return values, cells[1::2], cells[::2]
+    if not sort:
+        return x, right.astype(np.float64), (~right).astype(np.float64)
     hits, misses = np.sort(x[right]), np.sort(x[~right])
     both = np.sort(np.concatenate((hits, misses)), kind="stable")  # merges two sorted runs
     values = both[np.r_[True, both[1:] != both[:-1]]]

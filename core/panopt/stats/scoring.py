@@ -151,7 +151,7 @@ def brier_score(  # noqa: PLR0913 - options of the bins and of the interval
     (0.135, 0.135)
     """
     checked_level(level)
-    table = scored(confidence, agrees, clusters=clusters)
+    table = scored(confidence, agrees, clusters=clusters, counted=strategy != "width")
     if not table.n:
         none = (None,) * 9
         return BrierScore(*none, 0, 0, level, "none", "there is no labelled verdict")
@@ -209,7 +209,7 @@ def reliability_curve(  # noqa: PLR0913 - options of the bins and of the interva
     ([1.0, 0.6667], [0.025, 0.0943])
     """
     checked_level(level)
-    table = scored(confidence, agrees, clusters=clusters)
+    table = scored(confidence, agrees, clusters=clusters, counted=strategy != "width")
     return curve_of(table, binned(table, n_bins=n_bins, strategy=strategy), level=level)
 
 

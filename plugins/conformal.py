@@ -235,9 +235,11 @@ _TWO_SIDED = (
 def panopt_analyze(matrix: Matrix, consensus: Consensus, ask: Ask) -> Findings | None:
     """Bound the distance of human scores from the panel's, and each response's interval."""
     if matrix.scale.kind == "nominal":
-        return Findings((_nothing(matrix, ask, 0, "labels have no distance on a nominal scale"),))
+        nothing = _nothing(matrix, ask, 0, "labels have no distance on a nominal scale")
+        return Findings((nothing.model_copy(update={"headline": False}),))
     if matrix.scale.kind in {"binary", "pairwise"}:
-        return Findings((_nothing(matrix, ask, matrix.n_labelled, _TWO_SIDED),))
+        nothing = _nothing(matrix, ask, matrix.n_labelled, _TWO_SIDED)
+        return Findings((nothing.model_copy(update={"headline": False}),))
     residual = np.abs(matrix.human_mean - consensus.blind_value)
     labelled = np.flatnonzero(~np.isnan(residual))
     rows, clustered = one_of_each_cluster(labelled, matrix.clusters, seed=ask.seed)

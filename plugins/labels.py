@@ -25,6 +25,7 @@ from panopt.stats.label_fit import LabelModel, Learn, fit
 from panopt.stats.label_mace import Mace
 from panopt.stats.label_models import dawid_skene, dawid_skene_step, mace, one_coin, one_coin_step
 from panopt.stats.label_table import VoteTable, checked_votes
+from panopt.stats.words import listed
 
 if TYPE_CHECKING:
     from panopt.records.ask import Ask
@@ -171,7 +172,7 @@ def _accuracies(
     se = accuracy_se(table, model, smoothing=_SMOOTHING, rng=rng, clusters=clusters)
     low, high = accuracy_interval(model.accuracy, se, apart.astype(float), level=ask.level)
     humans = int(np.count_nonzero(labels.known >= 0))
-    rows, notes = [], []
+    rows, worse = [], []
     for k, name in enumerate(matrix.judges):
         if not (model.identified[k] and n[k]):
             why = "the judge shares too few responses with others to tell how it errs"
@@ -180,10 +181,7 @@ def _accuracies(
         ends = None if np.isnan(se[k]) else (float(low[k]), float(high[k]))
         chance = 1 / table.n_labels
         if ends is not None and ends[1] < chance:
-            notes.append(
-                f"{name} is right on {model.accuracy[k]:.0%} of its verdicts, less than guessing "
-                "would be: its scale may be turned round"
-            )
+            worse.append(f"{name} ({model.accuracy[k]:.0%})")
         rows.append(
             Finding(
                 plugin="labels",
@@ -213,6 +211,12 @@ def _accuracies(
                 },
                 headline=False,
             )
+        )
+    notes = [f"{matrix.criterion}: {text}" for text in told]
+    if worse:
+        notes.append(
+            f"{matrix.criterion}: right less often than guessing would be: {listed(worse)}: their "
+            "scales may be turned round, or they may all fall for the same thing"
         )
     return Findings(tuple(rows), notes=tuple(notes))
 

@@ -24,6 +24,7 @@ from panopt.stats.ordinal_panel import OrdinalProbit, OrdinalScores, fit_votes, 
 from panopt.stats.ordinal_table import ordinal_votes
 from panopt.stats.panel import tally_votes
 from panopt.stats.patterns import few_level_codes
+from panopt.stats.words import listed
 
 if TYPE_CHECKING:
     from panopt.records.ask import Ask
@@ -123,8 +124,7 @@ def ordinal_probit(  # noqa: PLR0913 - three arrays of one table, and its names
         raise ValueError(f"names: got {len(names)} for {votes.n_judges} judges; give one a judge")
 
     def named(codes: Sequence[int]) -> str:
-        label = [f"judge {k}" if names is None else str(names[k]) for k in codes]
-        return label[0] if len(label) == 1 else f"{', '.join(label[:-1])} and {label[-1]}"
+        return listed([f"judge {k}" if names is None else str(names[k]) for k in codes])
 
     return fit_votes(votes, named, gains=gains)
 

@@ -61,6 +61,7 @@ _LEVELS: dict[str, Level] = {"ordinal": "ordinal", "continuous": "interval"}
 _MOST_JUDGES = 10  # the pairs of more judges are too many to list
 _MOST_SUBJECTS = 40  # systems, or task families, that are looked at one by one
 _MOST_CATEGORIES = 101  # near misses on more categories than this are what an ICC is for
+_UNLIKE = 3  # judges that rate unlike the others, at most, are told of in words
 _RARE = 10  # fewer ratings off the commonest value than this make intervals too short
 _ICCS = {"icc_2_1": "ICC(2,1)", "icc_2_k": "ICC(2,k)", "icc_3_1": "ICC(3,1)", "icc_3_k": "ICC(3,k)"}
 _OF = {"1": "one judge's score", "k": "the mean of the judges"}
@@ -281,7 +282,7 @@ def _without(panel: _Panel, rng: np.random.Generator) -> tuple[list[Finding], li
     given = panel.options._asdict() | {"raters": judges}
     ratings, n_boot = panel.ratings[:, rated], panel.ask.n_boot
     found = alpha_without(ratings, level=panel.level, n_boot=n_boot, rng=rng, **given)
-    rows, notes = [], []
+    rows, worse = [], []
     for left in found:
         row = _finding(
             panel,
@@ -299,14 +300,20 @@ def _without(panel: _Panel, rng: np.random.Generator) -> tuple[list[Finding], li
         if panel.mixed:  # a judge on a scale of its own lowers alpha by that alone
             continue
         if left.low is not None and left.high is not None and left.low > 0:
-            notes.append(
-                f"{panel.matrix.criterion}: without judge {left.rater} alpha is "
-                f"{left.without.value:.3f}, higher by {left.difference:.3f} "
-                f"({left.low:.3f} to {left.high:.3f}): it rates unlike the others. That may be "
-                "because it judges badly or because it alone is right: compare it with human "
-                "labels before you leave it out"
-            )
-    return rows, notes
+            worse.append((left.difference or 0.0, left))
+    worse.sort(key=lambda pair: -pair[0])
+    told = ", ".join(
+        f"{left.without.value:.3f} without {left.rater} (higher by {left.difference:.3f}, "
+        f"{left.low:.3f} to {left.high:.3f})"
+        for _, left in worse[:_UNLIKE]
+    )
+    if not told:
+        return rows, []
+    text = (
+        f"{panel.matrix.criterion}: alpha would be {told}: who rates unlike the others judges "
+        "badly or is alone right: compare with human labels before you leave a judge out"
+    )
+    return rows, [text]
 
 
 def _by(

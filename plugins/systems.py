@@ -63,7 +63,7 @@ def _mean(matrix: Matrix, consensus: Consensus, ask: Ask, code: int) -> Finding:
         _name(matrix, code),
         result,
         assumptions=(*result.assumptions, against),
-        warnings=(f"{left_out} responses without a panel value are left out",) if left_out else (),
+        warnings=("responses without a panel value are left out",) if left_out else (),
         details={
             "n_clusters": result.n_clusters,
             "se": result.se,

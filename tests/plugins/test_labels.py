@@ -243,7 +243,7 @@ def test_accuracies_are_found_without_the_truth(judged: Judge) -> None:
         assert row.n == 3000
         assert any("independent given the true label" in text for text in row.assumptions)
     assert len(found.notes) == 1
-    assert re.search(r"llm3 is right on \d\d% of its verdicts, less than guessing", found.notes[0])
+    assert re.search(r"right less often than guessing would be: llm3 \(\d\d%\)", found.notes[0])
 
 
 def test_copies_of_items_widen_the_interval(judged: Judge) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from panopt.findings import Finding
+from panopt.records.ask import Ask
 
 __all__ = ["SECTIONS", "meaning", "section"]
 
@@ -13,7 +14,7 @@ _HUMANS = {
     "human_agreement": "share of labelled responses on which panel and human agree",
     "certified_threshold": "confidence from which verdicts are certified to agree with humans",
     "certified_coverage": "share of all responses that reach it",
-    "conformal_halfwidth": "the human score lies within this distance of the panel's",
+    "conformal_halfwidth": "for {coverage:.4g}% of responses human and panel are this near",
     "auroc": "1: right verdicts have the higher confidence; 0.5: confidence says nothing",
     "ece": "how far the panel's confidence is from how often it is right, on average",
     "supervised_agreement": "share of human verdicts met when the votes are weighed by the labels",
@@ -25,6 +26,7 @@ _JUDGES = {
     "effective_judges": "independent judges the panel is worth, as far as errors are shared",
     "judge_noise_share": "share of a single score's variance that is the judge, not the response",
 }
+_UNSEEN = "at most so many independent judges: errors that all share show only against human labels"
 
 
 def section(row: Finding) -> str:
@@ -34,9 +36,12 @@ def section(row: Finding) -> str:
     return SECTIONS[1] if _key(row) in _JUDGES else SECTIONS[2]
 
 
-def meaning(row: Finding) -> str:
+def meaning(row: Finding, ask: Ask) -> str:
     """Say what a number means; of a stranger's, how it was made."""
-    return _HUMANS.get(row.name) or _JUDGES.get(_key(row)) or row.method
+    words = _HUMANS.get(row.name) or _JUDGES.get(_key(row))
+    if row.name == "effective_judges" and row.details.get("against") != "humans":
+        words = _UNSEEN
+    return row.method if words is None else words.format(coverage=100 * (1 - ask.alpha))
 
 
 def _key(row: Finding) -> str:

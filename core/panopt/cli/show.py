@@ -14,6 +14,7 @@ from panopt.cli.advice import next_steps
 from panopt.cli.glossary import SECTIONS, meaning, section
 from panopt.cli.text import interval, plain, shown
 from panopt.findings import Finding
+from panopt.records.ask import Ask
 from panopt.records.decisions import DECISIONS
 from panopt.records.judgment import STATUSES
 from panopt.records.report import CriterionReport, Report
@@ -22,20 +23,43 @@ from panopt.writing import Written
 __all__ = ["show_report", "show_written"]
 
 DECISION_STYLES = dict(zip(DECISIONS, ("green", "yellow", "magenta", "cyan"), strict=True))
+#: Headings of a source's counts; one that is 0 everywhere is shown only if it is named below.
+COUNTS = {
+    "planned": "planned",
+    "scored": "scored",
+    "unscored": "unscored",
+    "declined": "declined",
+    "errored": "errored",
+    "invalidated": "invalid",
+}
+ALWAYS = ("planned", "scored")
 #: A promise is shown whole, with what it rests on.
 LONGEST_PROMISE = 2000
-#: Most judges, or systems, a terminal table lists.
+#: A longer note or warning is cut.
+LONGEST_NOTE = 700
+#: Most judges, systems or sources a terminal table lists.
 MOST_ROWS = 40
+#: A narrower terminal gets numbers of two digits.
+NARROW = 100
+#: Kinds of decisions that a narrow table of systems has room for.
+MOST_KINDS = 2
 
 
 def show_report(report: Report, console: Console | None = None) -> None:
     """Print the whole report; ids, names and messages are shown as plain text."""
     out = console or Console()
+    digits = 2 if out.width < NARROW else 3
     out.print(_sources(report))
     for part in report.criteria:
-        out.print(_criterion(part, report))
-    if report.warnings:
-        out.print(_sentences("may spoil a conclusion", report.warnings, "yellow"))
+        out.print(_criterion(part, report, digits))
+    alone = report.criteria[0].criterion if len(report.criteria) == 1 else None
+    warnings = [_without(alone, text) for text in report.headline_warnings]
+    if warnings:
+        out.print(_sentences("may spoil a conclusion", warnings, "yellow"))
+    more = len(report.warnings) - len(warnings)
+    if more > 0:
+        which = "1 warning is" if more == 1 else f"{more:,} warnings are"
+        out.print(Text(f"{which} about numbers not shown here: see --json", style="dim"))
 
 
 def show_written(written: Iterable[Written], console: Console | None = None) -> None:
@@ -49,118 +73,126 @@ def show_written(written: Iterable[Written], console: Console | None = None) -> 
 
 
 def _sources(report: Report) -> RenderableType:
+    sources = report.study.sources[:MOST_ROWS]
+    columns = {field: [getattr(source.counts, field) for source in sources] for field in COUNTS}
+    columns = {field: counts for field, counts in columns.items() if field in ALWAYS or any(counts)}
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in (
-        "source",
-        "format",
-        "planned",
-        "scored",
-        "unscored",
-        "declined",
-        "errored",
-        "invalid",
-    ):
-        name = column in ("source", "format")
-        table.add_column(
-            column, justify="left" if name else "right", overflow="fold", no_wrap=not name
-        )
-    for source in report.study.sources[:MOST_ROWS]:
-        c = source.counts
-        counts = (c.planned, c.scored, c.unscored, c.declined, c.errored, c.invalidated)
-        cells = ["-" if count is None else f"{count:,}" for count in counts]
+    table.add_column("source", overflow="fold")
+    table.add_column("format")
+    for field in columns:
+        table.add_column(COUNTS[field], justify="right", no_wrap=True)
+    for k, source in enumerate(sources):
+        row = [counts[k] for counts in columns.values()]
+        cells = ["-" if count is None else f"{count:,}" for count in row]
         table.add_row(shown(source.location), shown(source.format), *cells)
-    more = len(report.study.sources) - MOST_ROWS
     notes = [f"{s.location}: {note}" for s in report.study.sources for note in s.notes]
-    notes += report.notes
-    parts: list[RenderableType] = [Text(f"{len(report.study):,} judgments", style="bold"), table]
-    if more > 0:
-        parts.append(Text(f"... and {more} more sources", style="dim"))
-    if notes:
-        parts.append(_sentences("read as", notes, "dim"))
+    parts: list[RenderableType] = [Text(_count(len(report.study), "judgment"), style="bold")]
+    parts += [table, *_more(len(report.study.sources), "source")]
+    if notes or report.notes:
+        parts.append(_sentences("read as", [*notes, *report.notes], "dim"))
     return Group(*parts)
 
 
-def _criterion(part: CriterionReport, report: Report) -> RenderableType:
+def _criterion(part: CriterionReport, report: Report, digits: int) -> RenderableType:
     matrix, consensus = part.matrix, part.consensus
     head = Text.assemble(
-        f"{matrix.n_responses:,} responses, {matrix.n_judges} judges on {matrix.scale}, "
-        f"{matrix.n_labelled:,} with human labels\n",
+        f"{_count(matrix.n_responses, 'response')}, {_count(matrix.n_judges, 'judge')} on "
+        f"{matrix.scale}, {matrix.n_labelled:,} with human labels\n",
         ("aggregated by ", "dim"),
         shown(consensus.method, "bold"),
         (": ", "dim"),
-        shown(consensus.why, "dim"),
+        shown(consensus.why, "dim", longest=LONGEST_NOTE),
     )
-    body: list[RenderableType] = [head, Text(), _systems(part), Text(), _judges(part), Text()]
-    body += [_panel_numbers(part), *_decisions(part)]
-    if part.findings.notes:
-        body.append(_sentences("note", part.findings.notes, ""))
+    body: list[RenderableType] = [head, Text(), *_systems(part, report.ask, digits), Text()]
+    body += [*_judges(part, digits), Text(), _panel_numbers(part, report.ask, digits)]
+    body += _decisions(part)
+    notes = dict.fromkeys(_without(part.criterion, note) for note in part.findings.notes)
+    if notes:
+        body += [Text(), _sentences("note", notes, "")]
     steps = next_steps(part, report.ask)
     if steps:
         body += [Text(), _sentences("next", steps, "cyan")]
     title = Text.assemble(Text("criterion "), shown(part.criterion, "bold"))
-    level = f"intervals at {report.ask.level:.0%}, scores on [0, 1]"
+    level = f"intervals at {100 * report.ask.level:.4g}%, scores on [0, 1]"
     return Panel(
         Group(*body), title=title, subtitle=level, title_align="left", subtitle_align="right"
     )
 
 
-def _systems(part: CriterionReport) -> Table:
-    table = _table("system", "responses", "mean", "pass rate", *DECISIONS)
+def _systems(part: CriterionReport, ask: Ask, digits: int) -> list[RenderableType]:
     matrix, decisions = part.matrix, part.decisions
-    for code, name in enumerate(matrix.names["system"][:MOST_ROWS]):
-        mine = matrix.systems == code
-        if not mine.any():
-            continue
-        tally = ["-"] * len(DECISIONS)
-        if decisions is not None:
-            counts = np.bincount(decisions.decision[mine], minlength=len(DECISIONS))
-            tally = [f"{count:,}" for count in counts]
-        cells = [
-            Text(text, style=DECISION_STYLES[decision])
-            for text, decision in zip(tally, DECISIONS, strict=True)
-        ]
+    kinds = {} if decisions is None else decisions.counts()
+    kinds = {kind: code for code, (kind, count) in enumerate(kinds.items()) if count}
+    if digits < 3 and len(kinds) > MOST_KINDS:  # the totals are below
+        kinds = {}
+    table = _table("system", "responses", "mean", "pass rate", *kinds)
+    names = matrix.names["system"]
+    sizes = np.bincount(matrix.systems[matrix.systems >= 0], minlength=len(names))
+    present = np.flatnonzero(sizes).tolist()
+    for code in present[:MOST_ROWS]:
+        name, mine = names[code], matrix.systems == code
+        made = np.empty(0, np.int8) if decisions is None else decisions.decision[mine]
+        counts = np.bincount(made, minlength=len(DECISIONS))
         table.add_row(
             shown(name or "(unnamed)"),
-            f"{int(mine.sum()):,}",
-            interval(_first(part, "mean", name)),
-            interval(_first(part, "pass_rate", name)),
-            *cells,
+            f"{sizes[code]:,}",
+            interval(_first(part, "mean", name), digits),
+            interval(_first(part, "pass_rate", name), digits),
+            *(Text(f"{counts[k]:,}", style=DECISION_STYLES[kind]) for kind, k in kinds.items()),
         )
-    return table
+    passes = f"pass rate: share of responses at {ask.threshold:g} or above"
+    return [table, *_more(len(present), "system"), Text(passes, "dim")]
 
 
-def _judges(part: CriterionReport) -> RenderableType:
+def _judges(part: CriterionReport, digits: int) -> list[RenderableType]:
     matrix, votes = part.matrix, part.matrix.votes
     anchors = {str(row.details.get("anchor")) for row in part.findings.named("bias")}
     anchor = anchors.pop() if len(anchors) == 1 else part.consensus.anchor
-    table = _table("judge", "ok", *STATUSES[1:], f"bias vs {anchor}", "noise sd")
+    size = (matrix.n_judges, len(STATUSES))
+    counts = np.bincount(votes.judge * size[1] + votes.status, minlength=size[0] * size[1])
+    counts = counts.reshape(size)
+    kinds = [k for k in range(len(STATUSES)) if k == 0 or counts[:, k].any()]
+    table = _table("judge", *(STATUSES[k] for k in kinds), f"bias vs {anchor}", "noise sd")
     reasons: dict[str, None] = {}
     for code, name in enumerate(matrix.judges[:MOST_ROWS]):
-        counts = np.bincount(votes.status[votes.judge == code], minlength=len(STATUSES))
         quality = [_first(part, finding, name) for finding in ("bias", "noise_sd")]
         reasons |= {row.reason: None for row in quality if row is not None and row.reason}
-        table.add_row(
-            shown(name),
-            *(f"{count:,}" for count in counts),
-            *("-" if row is None or row.value is None else interval(row) for row in quality),
+        numbers = [interval(row, digits) for row in quality]
+        table.add_row(shown(name), *(f"{counts[code, k]:,}" for k in kinds), *numbers)
+    lines = [
+        shown(f"no bias or noise: {reason}", "dim", longest=LONGEST_NOTE) for reason in reasons
+    ]
+    if not lines:
+        words = (
+            "bias: how much higher the judge scores; noise sd: the usual size of its other errors"
         )
-    lines = [shown(f"no bias or noise: {reason}", "dim") for reason in reasons]
-    return Group(table, *lines)
+        lines.append(Text(words, "dim"))
+    return [table, *_more(matrix.n_judges, "judge"), *lines]
 
 
-def _panel_numbers(part: CriterionReport) -> Table:
+def _panel_numbers(part: CriterionReport, ask: Ask, digits: int) -> Table:
     rows = [row for row in part.findings if row.subject_kind == "panel" and row.headline]
+    certified = any(row.name == "certified_threshold" and row.value is not None for row in rows)
     table = _table("the panel", "", "n", "what it says")
-    for column in (2, 3):
-        table.columns[column].justify = ("right", "left")[column == 3]
-    table.columns[1].justify = "left"
+    table.columns[1].justify, table.columns[3].justify = "left", "left"
+    table.columns[3].no_wrap = False
     for name in SECTIONS:
         mine = [row for row in rows if section(row) == name]
-        if mine:
+        if name == SECTIONS[0] and not part.matrix.n_labelled:
+            table.add_row(Text(name, style="italic"), "-", "0", Text("no human labels", "dim"))
+            mine = [row for row in mine if row.value is not None]
+        elif mine:
             table.add_row(Text(name, style="italic"))
         for row in mine:
-            words = shown(f"  {row.name.replace('_', ' ')}")
-            table.add_row(words, interval(row), f"{row.n:,}", shown(meaning(row), "dim"))
+            if row.name == "certified_coverage" and not certified:
+                continue
+            said = meaning(row, ask) if row.value is not None else f"none: {row.reason}"
+            table.add_row(
+                shown(f"  {row.name.replace('_', ' ')}"),
+                interval(row, digits),
+                f"{row.n:,}",
+                shown(said, "dim"),
+            )
     return table
 
 
@@ -179,23 +211,39 @@ def _decisions(part: CriterionReport) -> list[RenderableType]:
     return [Text(), line, promise]
 
 
-def _sentences(title: str, sentences: Iterable[str], style: str) -> Group:
-    lines = [Text.assemble(Text(f"{title}: ", style="bold"), shown(s, style)) for s in sentences]
-    return Group(*lines)
+def _sentences(title: str, sentences: Iterable[str], style: str) -> RenderableType:
+    """Give sentences under a title, each hanging on its own mark."""
+    lines = Table.grid(padding=(0, 1, 0, 0))
+    lines.add_column(no_wrap=True)
+    lines.add_column(overflow="fold")
+    for sentence in sentences:
+        lines.add_row(Text("-", style), shown(sentence, style, longest=LONGEST_NOTE))
+    return Group(Text(f"{title}:", style="bold"), lines)
 
 
 def _table(*columns: str) -> Table:
+    """Give a table whose first column folds and whose numbers stay whole."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, column in enumerate(columns):
-        count = column in {*DECISIONS, *STATUSES}  # short numbers are never cut
         table.add_column(
-            plain(column),
-            justify="left" if i == 0 else "right",
-            overflow="fold",
-            no_wrap=count,
-            min_width=len(column) if count else None,
+            plain(column), justify="right" if i else "left", overflow="fold", no_wrap=i > 0
         )
     return table
+
+
+def _more(count: int, what: str) -> list[Text]:
+    """Say how many rows a table leaves out."""
+    left = count - MOST_ROWS
+    return [Text(f"... and {_count(left, f'more {what}')}: see --json", "dim")] if left > 0 else []
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def _without(criterion: str | None, text: str) -> str:
+    """Leave out the criterion that a text begins with."""
+    return text if criterion is None else text.removeprefix(f"{criterion}: ")
 
 
 def _first(part: CriterionReport, name: str, subject: str) -> Finding | None:

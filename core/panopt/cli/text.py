@@ -35,11 +35,9 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def interval(row: Finding | None, digits: int = 3) -> Text:
-    """Write ``value [low, high]``, or why there is none."""
-    if row is None:
+    """Write ``value [low, high]``, or a dash where there is none."""
+    if row is None or row.value is None:
         return Text("-")
-    if row.value is None:
-        return shown(f"- ({row.reason})", "dim")
     text = Text(number(row.value, digits))
     if row.low is not None and row.high is not None:
         text.append(f" [{number(row.low, digits)}, {number(row.high, digits)}]", "dim")

@@ -58,6 +58,14 @@ class Report:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Everything that may spoil a conclusion, each sentence once."""
+        return self._warnings(headline=False)
+
+    @property
+    def headline_warnings(self) -> tuple[str, ...]:
+        """The same without what is only about numbers that are no headlines."""
+        return self._warnings(headline=True)
+
+    def _warnings(self, *, headline: bool) -> tuple[str, ...]:
         found: dict[str, None] = {}
         for source in self.study.sources:
             for text in source.warnings:
@@ -65,8 +73,10 @@ class Report:
         for part in self.criteria:
             for text in part.consensus.warnings:
                 found[f"{part.criterion}: {text}"] = None
-            for text, names in _told(part.findings).items():
-                found[f"{part.criterion}: {_few(list(names))}: {text}"] = None
+            told = _told(part.findings)
+            for text, rows in told.items():
+                if not headline or any(row.headline for row in rows):
+                    found[f"{part.criterion}: {_about(rows)}: {text}"] = None
         for problem in self.problems:
             found[f"{problem.plugin} ({problem.hook}): {problem.message}"] = None
         return tuple(found)
@@ -90,18 +100,24 @@ class Report:
         }
 
 
-def _told(findings: Findings) -> dict[str, dict[str, None]]:
+def _told(findings: Findings) -> dict[str, list[Finding]]:
     """List the numbers that each warning is about."""
-    told: dict[str, dict[str, None]] = {}
+    told: dict[str, list[Finding]] = {}
     for row in findings:
         for text in row.warnings:
-            told.setdefault(text, {})[f"{row.name} {row.subject}".rstrip()] = None
+            told.setdefault(text, []).append(row)
     return told
 
 
-def _few(names: list[str]) -> str:
-    more = len(names) - MOST_NAMES
-    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+def _about(rows: list[Finding]) -> str:
+    """Name the numbers a warning is about, or their kinds where they are many."""
+    names = dict.fromkeys(f"{row.name} {row.subject}".rstrip() for row in rows)
+    if len(names) <= MOST_NAMES:
+        return ", ".join(names)
+    kinds = list(dict.fromkeys(row.name for row in rows))
+    more = len(kinds) - MOST_NAMES
+    about = ", ".join(kinds[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    return f"{about} of {len({row.subject for row in rows})}"
 
 
 def _source(source: Any) -> dict[str, Any]:  # noqa: ANN401 - a slotted dataclass has no __dict__

@@ -67,7 +67,7 @@ def unproven_agreement(
     coefficient = krippendorff(units, "nominal")
     value = float(coefficient(units.counts[None, :].astype(np.float64))[0])
     if np.isnan(value):
-        return "all votes are the same, so agreement cannot be told from chance"
+        return "all votes are the same verdict, so agreement cannot be told from chance"
     if value <= 0.0:
         return f"the judges agree no better than chance (alpha {value:.3f})"
     among = _clusters(units, clusters)

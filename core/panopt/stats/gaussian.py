@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from panopt.stats.gaussian_panel import Errors, GaussianPanel, fit_panel
 from panopt.stats.long_format import anchor_mask, code_count, long_format
 from panopt.stats.tables import FloatArray
+from panopt.stats.words import listed
 
 __all__ = ["GaussianPanel", "hierarchical_gaussian"]
 
@@ -115,8 +116,8 @@ def hierarchical_gaussian(  # noqa: PLR0913 - three arrays of one table, and its
         judges = (np.cumsum(given > 0) - 1)[judges]
 
     def named(codes: Sequence[int]) -> str:
-        label = [f"judge {present[k]}" if names is None else names[present[k]] for k in codes]
-        return label[0] if len(label) == 1 else f"{', '.join(label[:-1])} and {label[-1]}"
+        of = present[list(codes)].tolist()
+        return listed([f"judge {k}" for k in of] if names is None else [names[k] for k in of])
 
     fit = fit_panel(
         items, judges, scores, n_items=n_items, anchor=fixed[present], names=named, errors=student
@@ -162,5 +163,6 @@ def _spread(fit: GaussianPanel, present: NDArray[np.intp], n_judges: int) -> Gau
         bias_cov=wide,
         noise_sd=full(fit.noise_sd),
         noise_se=full(fit.noise_se),
+        rho=full(fit.rho),
         counted=counted,
     )

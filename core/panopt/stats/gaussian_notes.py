@@ -58,13 +58,15 @@ def on_related(
     together, away from both: against the anchor errors have no other meaning.
     """
     own = [pair for pair in pairs if not anchor[list(pair[:2])].any()]
-    warnings = [
-        f"the errors of {names([j, k])} correlate ({share:.2f}): intervals take them for "
-        "independent and are too narrow"
-        for j, k, share in own[:_PAIRS]
-    ]
-    if len(own) > _PAIRS:
-        warnings.append(f"{len(own) - _PAIRS} more pairs of judges have related errors")
+    warnings = []
+    if own:
+        listed = ", of ".join(f"{names([j, k])} ({share:.2f})" for j, k, share in own[:_PAIRS])
+        more = len(own) - _PAIRS
+        listed += f" and of {more} more pairs of judges" if more > 0 else ""
+        warnings.append(
+            f"the errors of {listed} correlate: intervals take them for independent and are too "
+            "narrow"
+        )
     sided = sorted({judge for pair in pairs for judge in pair[:2] if anchor[list(pair[:2])].any()})
     close = [judge for judge in sided if not anchor[judge]]
     others = [k for k in range(anchor.size) if not anchor[k] and k not in close]
@@ -84,21 +86,12 @@ def on_two(left: Sequence[int], names: Names) -> str:
     )
 
 
-def on_repeats(averaged: NDArray[np.bool_], names: Names) -> str:
-    """Say whose repeats were averaged."""
+def on_repeats(repeated: NDArray[np.bool_], names: Names) -> str:
+    """Say whose repeats were averaged for errors with Student's t distribution."""
     return (
-        f"the repeats of {names(np.flatnonzero(averaged).tolist())} agree with each other far more "
-        "than with the panel, so they are not independent draws: they were averaged to one score "
-        "an item, and noise_sd is that of the average"
-    )
-
-
-def on_untold(averaged: NDArray[np.bool_], names: Names) -> str:
-    """Say whose repeats were averaged because nothing could be learnt of their independence."""
-    return (
-        f"{names(np.flatnonzero(averaged).tolist())} scored too few items to tell whether repeats "
-        "are independent draws: they were averaged to one score an item, and noise_sd is that of "
-        "the average"
+        f"the repeats of {names(np.flatnonzero(repeated).tolist())} were averaged to one score an "
+        "item, since how far repeats repeat an error is told for normal errors alone; noise_sd is "
+        "that of the average"
     )
 
 

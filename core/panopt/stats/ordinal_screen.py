@@ -142,7 +142,9 @@ def weigh_judges(table: OrdinalTable, names: Names, *, gains: bool) -> Weights:
     if levels < k:
         never = np.flatnonzero(cast.reshape(n, k).sum(axis=0) == 0)
         listed = ", ".join(map(str, never[:10].tolist()))
-        warnings.append(f"nobody used level {listed}: its bounds are set by the prior")
+        warnings.append(
+            f"nobody used level {listed}, counted from 0: its bounds are set by the prior"
+        )
     n_items = int(table.counts.sum())
     if n_items < _LITTLE:
         warnings.append(f"{n_items} items: parameters rest on their priors as much as on the votes")

@@ -214,7 +214,7 @@ def _own_steps(ascending: Floats, everything: float, goal: Goal) -> Steps:
         steps = _above(ascending, _preset_counts(n, starts, goal), everything)
         text = (
             f"steps at preset counts of the labelled confidences: {MONOTONE}, else up to a small "
-            "selection effect (pass pool= for exactness without that)"
+            "selection effect (none where the confidences of unlabelled responses set the steps)"
         )
     held = n - np.searchsorted(ascending, steps)
     entries = tuple((int(np.searchsorted(held, m)), part) for m, part in starts)

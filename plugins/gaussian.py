@@ -3,11 +3,12 @@
 Model: the score of judge j on item i is ``y = theta_i + b_j + e``, with truths
 ``theta_i ~ N(mu, tau^2)`` and errors ``e ~ N(0, sigma_j^2)``, all independent; biases sum to
 zero, or are 0 for the anchor (humans), and are estimated from differences within items, so that
-who scored which items may depend on their quality. Truths and biases are integrated out exactly
-(Harville 1977), the judges' noise and tau by importance sampling under a prior that rises from
-zero at zero (the boundary-avoiding idea of Chung et al. 2013): a plug-in estimate of a small
-noise makes intervals far too narrow. Errors may have Student's t distribution instead (method
-``student_t``; Lange, Little and Taylor 1989): an outlier then pulls at nothing.
+who scored which items may depend on their quality. What a judge's repeats of an item have in
+common is estimated, and R of them count as R / (1 + (R - 1) rho) scores. Truths and biases are
+integrated out exactly (Harville 1977), the judges' noise and tau by importance sampling under a
+prior that rises from zero at zero (the boundary-avoiding idea of Chung et al. 2013): a plug-in
+estimate of a small noise makes intervals far too narrow. Errors may have Student's t distribution
+instead (method ``student_t``; Lange, Little and Taylor 1989): an outlier then pulls at nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from panopt.findings import Finding, Findings, finite
 from panopt.records.consensus import OUTCOMES, Consensus, JudgeQuality
 from panopt.spec import hookimpl
 from panopt.stats.gaussian import GaussianPanel, hierarchical_gaussian
+from panopt.stats.gaussian_repeats import score_weights
 from panopt.stats.gaussian_within import bias_error
 from panopt.stats.long_format import Codes
 from panopt.stats.panel import tally_votes
@@ -214,7 +216,8 @@ def _fit(matrix: Matrix, errors: Shape = "normal") -> _Fits:
 
 def _shared_sd(fit: GaussianPanel, rows: _Rows, matrix: Matrix) -> FloatArray:
     """Give the standard error that biases put on each system's mean estimate (responses,)."""
-    weight = np.where(fit.counted, fit.noise_sd, np.inf) ** -2.0
+    precision = np.where(fit.counted, fit.noise_sd, np.inf) ** -2.0
+    weight = score_weights(*rows[:2], precision, fit.rho)
     return bias_error(*rows[:2], weight, fit.bias_cov, matrix.systems)
 
 

@@ -156,7 +156,10 @@ def test_repeats_sharpen_as_independent_scores_do() -> None:
 def test_estimates_are_the_weighted_scores_less_bias() -> None:
     data = simulate(5, 200, [0.1, 0.2, 0.3], missing=0.3, repeats=2)
     panel = hierarchical_gaussian(*data.rows)
-    weight = panel.precision[data.judge]
+    repeats = np.bincount(data.item * 3 + data.judge)[data.item * 3 + data.judge]
+    weight = panel.precision[data.judge] / (1 + (repeats - 1) * panel.rho[data.judge])
+    assert panel.rho.min() > 0
+    assert panel.rho.max() < 0.2
     pull = np.bincount(data.item, weights=weight * (data.score - panel.bias[data.judge]))
     with np.errstate(invalid="ignore"):
         assert panel.estimate == pytest.approx(
@@ -559,16 +562,17 @@ def test_a_judge_whose_scores_hardly_vary_is_left_out(slope: float) -> None:
     assert 0 < panel.noise_se[4] < 0.05
 
 
-def test_repeats_that_are_no_independent_draws_are_averaged() -> None:
+def test_repeats_that_say_the_same_again_count_once() -> None:
     data = simulate(4, 150, [0.2, 0.2, 0.3])
     five = [np.repeat(column, 5) for column in data.rows]
     panel = hierarchical_gaussian(*five)
     plain = hierarchical_gaussian(*data.rows)
-    same(panel, plain, 1e-6)
-    assert "averaged to one score" in panel.warnings[0]
+    assert panel.rho == pytest.approx(np.ones(3), abs=1e-9)
+    assert np.isnan(plain.rho).all()
+    same(panel, replace(plain, rho=panel.rho), 1e-6)
 
 
-def test_repeats_on_few_items_are_averaged_so_that_bias_intervals_hold() -> None:
+def test_repeats_on_few_items_leave_bias_intervals_their_coverage() -> None:
     held, total = 0, 0
     item, judge = (x.ravel() for x in np.indices((8, 3, 30))[:2])
     for seed in range(20):
@@ -580,7 +584,6 @@ def test_repeats_on_few_items_are_averaged_so_that_bias_intervals_hold() -> None
         panel = hierarchical_gaussian(item, judge, score)
         held += int(np.count_nonzero(np.abs(panel.bias - bias) < 1.96 * panel.bias_se))
         total += 3
-        assert any("too few items to tell whether repeats" in text for text in panel.warnings)
     # Two of the three errors are free, so 3 standard errors count 40 draws, not 60.
     assert held / total > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 40)
 

@@ -35,7 +35,7 @@ def hierarchical_gaussian(  # noqa: PLR0913 - three arrays of one table, and its
     ----------
     item, judge
         Codes from 0 of the item and the judge of every score (scores,). A judge may score an
-        item several times (independent draws) or never.
+        item several times or never.
     score
         Finite numbers on any one scale (scores,). A missing score is a missing row.
     anchor
@@ -69,9 +69,13 @@ def hierarchical_gaussian(  # noqa: PLR0913 - three arrays of one table, and its
     Assumes that errors are independent given the truth, of constant size for a judge, and that
     judges share one scale. What would break that is looked for first, and said in `warnings`: a
     judge that repeats another (or whose errors do) counts once; one whose scores do not vary, or
-    far less than the others agree that items differ, is left out; repeats that agree far more
-    than independent draws would are averaged; a judge with fewer than five scores takes no part
-    in the sum of biases.
+    far less than the others agree that items differ, is left out; a judge with fewer than five
+    scores takes no part in the sum of biases.
+
+    A judge's scores of one item need not err independently: what they have in common, `rho`, is
+    estimated from how far they agree with each other beyond agreeing with the panel, and is
+    rather taken for too large than for too small where the data say little of it. With Student's
+    t errors they are averaged instead, with a warning.
 
     With Student's t errors who scored which items must not depend on their quality as far as
     noise and tau go (biases are from within items as ever); noise, tau and degrees of freedom
@@ -86,6 +90,7 @@ def hierarchical_gaussian(  # noqa: PLR0913 - three arrays of one table, and its
     References
     ----------
     Lange, Little and Taylor 1989, "Robust statistical modeling using the t distribution";
+    Kish 1965, "Survey Sampling", section 5.4 (weights of repeats);
     Harville 1977, "Maximum likelihood approaches to variance component estimation", section 4;
     Chung et al. 2013, "A nondegenerate penalized likelihood estimator for variance parameters
     in multilevel models".

@@ -150,6 +150,8 @@ def _evaluate(sums: PanelSums, plan: Design, floor: FloatArray, x: FloatArray) -
         + np.sum(pulled * location, axis=1)
     )
     log_density = log_likelihood - 0.5 * (determinant + known) + log_prior(x)
+    if sums.repeats is not None:
+        log_density += sums.repeats.log_share(weight)
     if own_means(sums):
         location = location @ plan.basis.T @ np.linalg.pinv(plan.columns).T
     return Points(x, log_density, log_likelihood, weight, prior, location)
@@ -245,6 +247,10 @@ def slopes(
     second[np.diag_indices_from(second)] -= n / (2 * weight**2)
     second_mixed = back(counts, bent) - left.cross(1 / precision**2) @ weight
     second_prior = np.sum(bent) - 0.5 * np.sum(size) / prior**2
+    if sums.repeats is not None:
+        once, twice = sums.repeats.slopes(weight)
+        first += once
+        second[np.diag_indices_from(second)] += twice
 
     own = np.exp(2 * x[:-1])
     turn = np.append(-2 * own * weight**2, -2 * prior)

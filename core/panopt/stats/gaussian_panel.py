@@ -20,9 +20,9 @@ from panopt.stats.gaussian_notes import (
     on_selected,
     on_silent,
     on_two,
-    on_untold,
 )
-from panopt.stats.gaussian_pairs import Pairs, components, pair_moments
+from panopt.stats.gaussian_pairs import components, pair_moments
+from panopt.stats.gaussian_repeats import Repeats, averaged, log_weights, merged, repeats
 from panopt.stats.gaussian_screen import Screen, related, rounding, screen, selected
 from panopt.stats.gaussian_student import fit_student
 from panopt.stats.gaussian_sums import Codes, PanelSums, panel_sums
@@ -42,7 +42,7 @@ class Errors:
 
 _LEAST = 1e-3  # smallest noise, in units of the scores' own sd
 _FEW = 5  # scores below which a judge's bias and noise are as good as unknown
-_ENOUGH = 10  # repeats, and items, before repeats can be compared with the panel
+_ENOUGH = 10  # scores from which some can be told for outliers
 _FAR = 5.0  # robust sds from the median beyond which a score is an outlier
 _MANY = 20  # judges beyond whom a rough integral is expected, and does little harm
 
@@ -72,7 +72,13 @@ class GaussianPanel:
         Standard deviation of every judge's random error (judges,): the geometric mean of its
         posterior, and that times the posterior sd of its logarithm, so that the interval is
         `noise_sd` * exp(+- z `noise_se` / `noise_sd`). NaN as above. Of Student's t errors it
-        is what holds 68% of them, as the standard deviation does of normal ones.
+        is what holds 68% of them, as the standard deviation does of normal ones. It is that of a
+        single score wherever a judge scored an item several times, what those scores have in
+        common included; with Student's t errors that of their average.
+    rho
+        Share of a judge's error variance that its scores of one item have in common (judges,):
+        R of them tell as much as R / (1 + (R - 1) `rho`) independent ones. NaN for a judge
+        without repeats; 1 with Student's t errors, for which they are averaged.
     counted
         Judges whose scores entered the posterior (judges,): not copies of another judge, nor
         judges whose scores do not vary.
@@ -97,6 +103,7 @@ class GaussianPanel:
     bias_cov: FloatArray
     noise_sd: FloatArray
     noise_se: FloatArray
+    rho: FloatArray
     counted: NDArray[np.bool_]
     mu: float
     mu_se: float
@@ -139,7 +146,8 @@ def fit_panel(  # noqa: PLR0913  # the three arrays are one table
     step = rounding(score)
     tame = score if errors is None else _tamed(judge, score, step)
     sums = panel_sums(item, judge, tame, n_items, anchor=anchor)
-    pairs, n, scale = pair_moments(sums), sums.n, sums.scale
+    pairs, scale = pair_moments(sums), sums.scale
+    n = np.diag(pairs.n)
     _refuse_groups(components(pairs.n > 0, anchor), names)
     found = screen(pairs, anchor, grid=step > 0)
     warnings = on_screen(found, names)
@@ -164,22 +172,15 @@ def fit_panel(  # noqa: PLR0913  # the three arrays are one table
     # Again, for a judge that is left out may have been the only link.
     _refuse_groups(components(pairs.n > 0, anchor[left]), left_names)
     warnings += on_related(related(pairs), anchor[left], left_names)
-    untold = _untold(pairs, sums)
-    if untold.any():
-        warnings.append(on_untold(untold, left_names))
-        rows = _averaged(rows, untold, n_items)
-        n = n.copy()
-        n[np.asarray(left)[untold]] = np.diag(pairs.n)[untold]
-        sums = summed()
-        pairs = pair_moments(sums)
     warnings += on_selected(*selected(sums, anchor[left]))
-    fit, silent = _fit(rows, sums, anchor[left], step, errors)
-    alike = _alike(fit, pairs, sums)
-    if alike.any():
-        warnings.append(on_repeats(alike, left_names))
-        rows = _averaged(rows, alike, n_items)
-        sums = summed()
-        fit, silent = _fit(rows, sums, anchor[left], step, errors)
+    told = repeats(sums, pairs)
+    if told is None or errors is None:
+        fit, silent = _fit(rows, sums, anchor[left], step, errors, told)
+    else:
+        warnings.append(on_repeats(told.repeated, left_names))
+        rows = averaged(*rows, told.repeated, n_items)
+        fit, silent = _fit(rows, summed(), anchor[left], step, errors)
+        fit = replace(fit, rho=np.where(told.repeated, 1.0, np.nan))
     warnings += on_silent(silent, anchor[left], left_names)
     if len(left) < anchor.size:
         fit = _spread(fit, found, shift, (item, judge, score))
@@ -235,52 +236,33 @@ def _without(rows: Rows, found: Screen, shift: FloatArray, n_items: int) -> Rows
     return item[take], code[moved[take]], raised[take]
 
 
-def _untold(pairs: Pairs, sums: PanelSums) -> NDArray[np.bool_]:
-    """Mark judges with repeats on too few items to tell if they are independent (judges,)."""
-    cells = np.diag(pairs.n)
-    return np.asarray((sums.n > cells) & (cells < _ENOUGH))
-
-
-def _alike(fit: GaussianPanel, pairs: Pairs, sums: PanelSums) -> NDArray[np.bool_]:
-    """Mark judges whose repeats agree far more with each other than with the panel (judges,)."""
-    cells = np.diag(pairs.n)
-    spare = sums.n - cells
-    within = pairs.within * sums.scale**2
-    inside = within / np.maximum(spare, 1.0)
-    across = np.maximum(sums.n * fit.noise_sd**2 - within, 0.0) / cells
-    chance = np.sqrt(2 / cells + 2 / np.maximum(spare, 1.0))
-    enough = (cells >= _ENOUGH) & (spare >= _ENOUGH)
-    return np.asarray(enough & (across > inside * np.maximum(2.0, np.exp(4 * chance))))
-
-
-def _averaged(rows: Rows, alike: NDArray[np.bool_], n_items: int) -> Rows:
-    """Replace the repeats of some judges by their mean."""
-    item, judge, score = rows
-    mine = alike[judge]
-    cell = judge[mine].astype(np.int64) * n_items + item[mine]
-    cells, place, count = np.unique(cell, return_inverse=True, return_counts=True)
-    means = np.bincount(place, weights=score[mine]) / count
-    return (
-        np.concatenate((item[~mine], cells % n_items)),
-        np.concatenate((judge[~mine], cells // n_items)),
-        np.concatenate((score[~mine], means)),
-    )
-
-
-def _fit(
-    rows: Rows, sums: PanelSums, anchor: NDArray[np.bool_], step: float, errors: Errors | None
+def _fit(  # noqa: PLR0913, PLR0917 - three arrays of one table, and what is known of the panel
+    rows: Rows,
+    sums: PanelSums,
+    anchor: NDArray[np.bool_],
+    step: float,
+    errors: Errors | None,
+    told: Repeats | None = None,
 ) -> tuple[GaussianPanel, NDArray[np.bool_]]:
     """Fit judges that are all counted, and mark those whose noise cannot be told from none.
 
     A judge cannot be finer than the step it rounds to: at least that much noise is its floor.
     """
+    raw = sums
+    if told is not None:
+        sums = merged(raw, told, np.ones(anchor.size))
     central = sums.n >= _FEW
     if np.count_nonzero(central) < 2:
         central = np.ones(anchor.size, dtype=bool)
     plan = design(anchor, central)
     floor = np.full(anchor.size, (step / sums.scale) ** 2 / 12 + _LEAST**2)
+    if told is not None:
+        floor = told.floor(step / sums.scale) + _LEAST**2
     if errors is None:
         mode = find_mode(sums, plan, floor)
+        if told is not None and not told.even:
+            sums = merged(raw, told, told.likeliest(1 / (floor + np.exp(2 * mode.x[:-1]))))
+            mode = find_mode(sums, plan, floor, mode.x)
         mixture = integrate(sums, plan, floor, mode)
         mean, sd = item_posterior(sums, plan, mixture)
         log_likelihood = mode.log_likelihood - float(sums.n.sum()) * 0.5 * np.log(2 * np.pi)
@@ -300,6 +282,13 @@ def _fit(
     bias_cov = _bias_cov(sums, plan, mixture, loss)
     widths = breadth[:, None] * mixture.points.weight**-0.5
     noise, noise_share = _logarithmic(mixture, widths)
+    weight, rho, weighed = noise**-2.0, np.full(anchor.size, np.nan), sums
+    if told is not None:
+        widths, rho = told.noise(mixture.points.weight, mixture.share)
+        log_likelihood += 0.5 * log_weights(sums)
+        noise, noise_share = _logarithmic(mixture, widths)
+        weight, weighed = noise**-2.0 / told.part(rho), merged(raw, told, rho)
+        rho = np.where(told.repeated, rho, np.nan)
     tau, tau_share = _logarithmic(mixture, mixture.points.prior[:, None] ** -0.5)
     scale, total = sums.scale, float(sums.n.sum())
     warnings = []
@@ -311,12 +300,13 @@ def _fit(
     fit = GaussianPanel(
         mean=origin + scale * mean,
         sd=scale * sd,
-        estimate=origin + scale * _unshrunk(sums, noise**-2.0, float(mu[0]), mu + bias),
+        estimate=origin + scale * _unshrunk(weighed, weight, float(mu[0]), mu + bias),
         bias=np.where(anchor, 0.0, sums.center - origin + scale * bias),
         bias_se=scale * bias_se,
         bias_cov=scale**2 * bias_cov,
         noise_sd=scale * noise,
         noise_se=scale * noise * noise_share,
+        rho=rho,
         counted=np.ones(anchor.size, dtype=bool),
         mu=origin + scale * float(mu[0]),
         mu_se=scale * float(mu_se[0]),
@@ -396,5 +386,6 @@ def _spread(fit: GaussianPanel, found: Screen, shift: FloatArray, rows: Rows) ->
         bias_cov=fit.bias_cov[np.ix_(place, place)],
         noise_sd=noise,
         noise_se=noise_se,
+        rho=np.where(found.flat, np.nan, fit.rho[place]),
         counted=found.counted,
     )

@@ -9,13 +9,16 @@ its cross products are the product of its sums.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from panopt.stats.patterns import IntArray, distinct_rows
 from panopt.stats.tables import FloatArray, Table
+
+if TYPE_CHECKING:
+    from panopt.stats.gaussian_repeats import Repeats
 
 Codes: TypeAlias = NDArray[np.integer[Any]]
 
@@ -58,6 +61,8 @@ class PanelSums:
     """Items sorted by row (items,)."""
     starts: NDArray[np.intp]
     """Where each row begins in `order`, and its end (rows + 1,)."""
+    repeats: Repeats | None = None
+    """What repeats told, where scores are means of those."""
 
 
 def panel_sums(

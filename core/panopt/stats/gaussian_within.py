@@ -83,9 +83,9 @@ def bias_error(
     item, judge
         Codes of every score (scores,).
     weight
-        Precision of a score of each judge, 0 where it does not count (judges,).
+        Weight of every score in its item's truth, 0 where it does not count (scores,).
     bias_cov
-        Covariance of the biases (judges, judges); NaN only where `weight` is 0.
+        Covariance of the biases (judges, judges); NaN only where weights are 0.
     group
         Key of every item's group (items,).
 
@@ -94,9 +94,9 @@ def bias_error(
     numpy.ndarray
         One number an item, the same throughout a group; 0 without scores (items,).
     """
-    each, n_judges = weight[judge], weight.size
-    total = np.bincount(item, weights=each, minlength=group.size)[item]
-    share = np.divide(each, total, out=np.zeros(each.size), where=total > 0)
+    n_judges = len(bias_cov)
+    total = np.bincount(item, weights=weight, minlength=group.size)[item]
+    share = np.divide(weight, total, out=np.zeros(weight.size), where=total > 0)
     keys, code = np.unique(group, return_inverse=True)
     size = keys.size * n_judges
     cells = np.bincount(code[item] * n_judges + judge, weights=share, minlength=size)

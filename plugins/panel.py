@@ -384,6 +384,7 @@ def _consensus(  # noqa: PLR0913, PLR0917 - the parts of one record
         agreement=found.agreement,
         assumptions=("every judge counts the same, and the judges' biases are not corrected",),
         warnings=_warnings(matrix, found, verdict),
+        own_votes=True,
     )
 
 

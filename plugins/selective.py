@@ -15,15 +15,20 @@ from panopt.records.ask import Ask
 from panopt.records.calibration import Calibration, calibrate, certify
 from panopt.records.consensus import Consensus
 from panopt.records.matrix import Matrix
+from panopt.records.standing import certificate_of
 from panopt.spec import hookimpl
 from panopt.stats.binomial import clopper_pearson, risk_upper, zero_error_labels
+from panopt.stats.cascade import CertifiedCascade, certify_cascade, quantile_path
 from panopt.stats.certify import CertifiedThreshold, certify_threshold, least_abstention
 from panopt.stats.mean import mean_interval
 
 __all__ = [
+    "CertifiedCascade",
     "CertifiedThreshold",
+    "certify_cascade",
     "certify_threshold",
     "least_abstention",
+    "quantile_path",
     "risk_upper",
     "zero_error_labels",
 ]
@@ -33,11 +38,14 @@ __all__ = [
 def panopt_analyze(matrix: Matrix, consensus: Consensus, ask: Ask) -> Findings | None:
     """Find the threshold above which verdicts may be trusted, and what share that is."""
     calibration = calibrate(matrix, consensus, ask)
+    agreement = _agreement(matrix, calibration, ask)
+    if certificate_of(ask, matrix.criterion) is not None:  # which says what may be trusted
+        return Findings((agreement,))
     result = certify(calibration, ask)
     rows = (
         _threshold(matrix, calibration, result),
         _coverage(matrix, consensus, result),
-        _agreement(matrix, calibration, ask),
+        agreement,
     )
     notes = []
     if calibration.n_tied:

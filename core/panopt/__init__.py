@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from panopt.analysis import analyze
+    from panopt.certificates import certify, read_certificate, write_certificate
     from panopt.errors import (
         AskError,
+        CertificateError,
         LabelsError,
         OutputError,
         PanoptError,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from panopt.host import Host
     from panopt.reading import read
     from panopt.records.ask import Ask, Reading
+    from panopt.records.certificate import Certificate
     from panopt.records.consensus import Consensus, JudgeQuality
     from panopt.records.decisions import Decisions
     from panopt.records.judgment import Judgment
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Ask",
     "AskError",
+    "Certificate",
+    "CertificateError",
     "Consensus",
     "Counts",
     "CriterionReport",
@@ -59,15 +64,20 @@ __all__ = [
     "SourceFile",
     "Study",
     "analyze",
+    "certify",
     "hookimpl",
     "read",
+    "read_certificate",
     "write",
+    "write_certificate",
 ]
 
 _HOMES = {
     "panopt.analysis": ("analyze",),
+    "panopt.certificates": ("certify", "read_certificate", "write_certificate"),
     "panopt.errors": (
         "AskError",
+        "CertificateError",
         "LabelsError",
         "OutputError",
         "PanoptError",
@@ -78,6 +88,7 @@ _HOMES = {
     "panopt.host": ("Host",),
     "panopt.reading": ("read",),
     "panopt.records.ask": ("Ask", "Reading"),
+    "panopt.records.certificate": ("Certificate",),
     "panopt.records.consensus": ("Consensus", "JudgeQuality"),
     "panopt.records.decisions": ("Decisions",),
     "panopt.records.judgment": ("Judgment",),

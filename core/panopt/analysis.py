@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from importlib.metadata import version
 
 import numpy as np
 
-from panopt.errors import AskError, PluginError
+from panopt.errors import AskError, CertificateError, PluginError
 from panopt.host import Generators, Host
 from panopt.records.ask import Ask
 from panopt.records.consensus import Consensus
 from panopt.records.matrix import Matrix
 from panopt.records.report import CriterionReport, Problem, Report
+from panopt.records.scope import check_consensus, check_scope
 from panopt.records.settle import settle_scales
+from panopt.records.standing import certificate_of
 from panopt.records.study import Study
 
-__all__ = ["analyze", "choose_method"]
+__all__ = ["aggregate", "analyze", "choose_method", "versions_of"]
 
 #: Fewer labelled responses than this do not anchor the bias of a single judge or two.
 ANCHOR_LABELS = 20
@@ -55,6 +58,8 @@ def analyze(study: Study, ask: Ask | None = None, *, host: Host | None = None) -
     unsettled = study.table["scale"].null_count > 0
     study, inferred = settle_scales(study, {}) if unsettled else (study, ())
     wanted = dict.fromkeys(ask.criterion or study.criteria)
+    _check_certified(wanted, ask)
+    versions = versions_of(host)
     problems: list[Problem] = list(host.broken)
     parts: list[CriterionReport] = []
     for criterion in wanted:
@@ -62,16 +67,29 @@ def analyze(study: Study, ask: Ask | None = None, *, host: Host | None = None) -
         matrix = (rows if len(rows) else study).matrix(criterion)
         if not matrix.n_judges:
             raise AskError(f"criterion {criterion!r} has human labels but no judge; read a log too")
-        part, troubles = _one_criterion(rows, matrix, ask, host)
+        part, troubles = _one_criterion(rows, matrix, ask, host, versions)
         parts.append(part)
         problems += troubles
+    return Report(study, ask, tuple(parts), versions, tuple(dict.fromkeys(problems)), inferred)
+
+
+def versions_of(host: Host) -> dict[str, str]:
+    """Give the versions of panopt, of what it computes with and of every plugin."""
     versions = {name: version(name) for name in ("panopt", "numpy", "scipy", "pyarrow")}
-    versions |= {
+    return versions | {
         f"plugin {info.name}": f"{info.distribution} {info.version}"
         for info in host.plugins
         if info.error is None
     }
-    return Report(study, ask, tuple(parts), versions, tuple(dict.fromkeys(problems)), inferred)
+
+
+def _check_certified(wanted: Mapping[str, None], ask: Ask) -> None:
+    certified = None if ask.certificate is None else ask.certificate.scope.criterion
+    if certified is not None and certified not in wanted:
+        raise CertificateError(
+            f"the certificate is for criterion {certified!r}, these are "
+            f"{', '.join(map(repr, wanted)) or 'none'}"
+        )
 
 
 def choose_method(matrix: Matrix) -> tuple[str, str]:
@@ -126,15 +144,39 @@ def _many_human_labels(matrix: Matrix) -> bool:
     return len(np.unique(labelled)) >= WEIGHING_LABELS
 
 
-def _one_criterion(
-    study: Study, matrix: Matrix, ask: Ask, host: Host
-) -> tuple[CriterionReport, list[Problem]]:
+def aggregate(study: Study, matrix: Matrix, ask: Ask, host: Host, why: str) -> Consensus:
+    """Aggregate one criterion by the method of `ask`, whose rows `study` holds.
+
+    Raises
+    ------
+    AskError
+        For a method that is unknown or cannot aggregate this criterion.
+    """
+    return _asked_for(study, matrix, ask, host, _generators(matrix, ask), why)
+
+
+def _generators(matrix: Matrix, ask: Ask) -> Generators:
     def rng(plugin: str, hook: str) -> np.random.Generator:
         name = f"{plugin}/{hook}/{matrix.criterion}".encode()
         words = np.frombuffer(hashlib.sha256(name).digest(), dtype=np.uint32)
         return np.random.default_rng([ask.seed, *words.tolist()])
 
-    consensus, aggregated = _aggregate(study, matrix, ask, host, rng)
+    return rng
+
+
+def _one_criterion(
+    study: Study, matrix: Matrix, ask: Ask, host: Host, versions: Mapping[str, str]
+) -> tuple[CriterionReport, list[Problem]]:
+    rng = _generators(matrix, ask)
+    certificate = certificate_of(ask, matrix.criterion)
+    if certificate is None:
+        consensus, aggregated = _aggregate(study, matrix, ask, host, rng)
+    else:
+        check_scope(certificate, study, matrix, ask, versions)
+        method = {"aggregate": certificate.scope.aggregate}
+        asked, why = ask.model_copy(update=method), "as the certificate has it"
+        consensus, aggregated = _asked_for(study, matrix, asked, host, rng, why), []
+        check_consensus(certificate, consensus)
     findings, analyzed = host.analyze(study, matrix, consensus, ask=ask, rng=rng)
     decisions, decided = host.decide(study, matrix, consensus, ask=ask, rng=rng)
     part = CriterionReport(matrix.criterion, matrix, consensus, findings, decisions)
@@ -145,25 +187,14 @@ def _aggregate(
     study: Study, matrix: Matrix, ask: Ask, host: Host, rng: Generators
 ) -> tuple[Consensus, list[Problem]]:
     """Aggregate by the method asked for, or by the one chosen, else by a plain rule."""
-    methods = host.methods()
 
     def by(method: str, why: str) -> Consensus:
-        if method not in methods:
-            known = ", ".join(sorted(methods))
-            raise AskError(f"aggregation method {method!r} is unknown; known: auto, {known}")
         return host.aggregate(study, matrix, method=method, why=why, ask=ask, rng=rng)
 
     if ask.aggregate != "auto":
-        try:
-            return by(ask.aggregate, "asked for"), []
-        except PluginError as error:
-            if not isinstance(error.__cause__, ValueError):
-                raise
-            raise AskError(
-                f"{ask.aggregate} cannot aggregate {matrix.criterion!r}: {error.__cause__}"
-            ) from error
+        return _asked_for(study, matrix, ask, host, rng, "asked for"), []
     method, why = choose_method(matrix)
-    if method not in methods:
+    if method not in host.methods():
         return by(PLAIN, f"{method} is not installed"), []
     try:
         return by(method, why), []
@@ -175,3 +206,21 @@ def _aggregate(
             return by(PLAIN, told), []
         broken = Problem(error.plugin, error.hook or "", str(error), matrix.criterion)
         return by(PLAIN, told), [broken]
+
+
+def _asked_for(  # noqa: PLR0913, PLR0917 - the hook's arguments
+    study: Study, matrix: Matrix, ask: Ask, host: Host, rng: Generators, why: str
+) -> Consensus:
+    """Aggregate by the method of `ask`; what it cannot aggregate is the asker's error."""
+    method, methods = ask.aggregate, host.methods()
+    if method not in methods:
+        known = ", ".join(sorted(methods))
+        raise AskError(f"aggregation method {method!r} is unknown; known: auto, {known}")
+    try:
+        return host.aggregate(study, matrix, method=method, why=why, ask=ask, rng=rng)
+    except PluginError as error:
+        if not isinstance(error.__cause__, ValueError):
+            raise
+        raise AskError(
+            f"{method} cannot aggregate {matrix.criterion!r}: {error.__cause__}"
+        ) from error

@@ -7,6 +7,7 @@
     │   └── NotALogError    a file that holds no judgments in any form a shim knows
     ├── LabelsError     human labels that do not fit the responses
     ├── AskError        an option that is unknown, off its range or cannot be met
+    │   └── CertificateError    a certificate that cannot be made, read or applied here
     ├── OutputError     a result that cannot be written
     └── PluginError     a plugin or shim that broke the hooks' contract
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 __all__ = [
     "AskError",
+    "CertificateError",
     "LabelsError",
     "NotALogError",
     "OutputError",
@@ -48,6 +50,10 @@ class LabelsError(PanoptError):
 
 class AskError(PanoptError, ValueError):
     """An option is unknown, outside its range or impossible for these data."""
+
+
+class CertificateError(AskError):
+    """A certificate cannot be made of these labels, was edited, or is not for these logs."""
 
 
 class OutputError(PanoptError):

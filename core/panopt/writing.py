@@ -19,7 +19,7 @@ from panopt.records.report import Report
 from panopt.records.source import MARK, REPORT_FILES, Source, SourceFile
 from panopt.responses import responses_table, spreadsheet_safe
 
-__all__ = ["Written", "write"]
+__all__ = ["Written", "write", "write_text"]
 
 State = Literal["written", "unchanged", "not_supported"]
 
@@ -95,6 +95,26 @@ def write(  # noqa: PLR0913 - options
         return tuple(written)
     tables = [source for source in report.study.sources if source.columns]
     return (*written, *(Written(table.location, None, "not_supported") for table in tables))
+
+
+def write_text(
+    text: str, target: str | Path, *, source: str, keep: Sequence[str], overwrite: bool
+) -> Written:
+    """Write one file of text, whole or not at all; `source` says what it is made from.
+
+    Raises
+    ------
+    OutputError
+        When the target is one of the files to `keep`, exists with other content and `overwrite`
+        is not given, or cannot be written.
+    """
+
+    def fill(path: Path) -> Path:
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    locations = [location for location in keep if "://" not in location]
+    return _publish([_Job(source, Path(target), fill)], sources=locations, overwrite=overwrite)[0]
 
 
 def _copy_job(report: Report, source: Source, out: str | Path | None, host: Host) -> _Job:

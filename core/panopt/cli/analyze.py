@@ -34,6 +34,7 @@ from panopt.errors import AskError
 
 if TYPE_CHECKING:
     from panopt.records.ask import Ask, Reading
+    from panopt.records.certificate import Certificate
     from panopt.records.report import Report
     from panopt.writing import Written
 
@@ -53,6 +54,17 @@ def analyze(  # noqa: PLR0913 - one parameter an option
     delta: Annotated[
         float, typer.Option(help="Tolerated probability that the certificate fails.")
     ] = 0.1,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(help="Trust by a certificate of panopt calibrate, not by labels in here."),
+    ] = None,
+    same_prompts: Annotated[
+        bool,
+        typer.Option(
+            "--same-prompts",
+            help="Certificate: prompts that logs do not tell are the same as then.",
+        ),
+    ] = False,
     level: Level = 0.95,
     threshold: Annotated[
         float, typer.Option(help="A response passes at this value on [0, 1] or above.")
@@ -97,6 +109,8 @@ def analyze(  # noqa: PLR0913 - one parameter an option
     """Re-analyze judged logs: how good each system and judge is, and which verdicts to trust."""
     from panopt.records.ask import Ask, checked  # noqa: PLC0415 - a fast start
 
+    if same_prompts and certificate is None:
+        raise AskError("--same-prompts vouches for a certificate: give --certificate too")
     ask = checked(
         Ask,
         criterion=tuple(criterion or ()),
@@ -109,6 +123,8 @@ def analyze(  # noqa: PLR0913 - one parameter an option
         seed=seed,
         n_boot=n_boot,
         families=tuple(name_value(text, "--family", last=True) for text in family or ()),
+        certificate=None if certificate is None else _read(certificate),
+        same_prompts=same_prompts,
     )
     reading = reading_of(
         column=column,
@@ -131,6 +147,12 @@ def analyze(  # noqa: PLR0913 - one parameter an option
         overwrite=overwrite,
         as_json=as_json,
     )
+
+
+def _read(path: Path) -> Certificate:
+    from panopt.certificates import read_certificate  # noqa: PLC0415 - a fast start
+
+    return read_certificate(path)
 
 
 def run(  # noqa: PLR0913 - options

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from panopt.cli.analyze import analyze
+from panopt.cli.calibrate import calibrate
 from panopt.cli.demo import demo
 from panopt.cli.plugins import plugins
 from panopt.cli.power import power
@@ -52,6 +53,7 @@ def _options(
 
 
 app.command()(analyze)
+app.command()(calibrate)
 app.command()(power)
 app.command()(plugins)
 app.command()(demo)

@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from panopt.errors import AskError
+from panopt.records.certificate import Certificate
 
 __all__ = ["Ask", "Reading", "checked"]
 
@@ -40,6 +41,10 @@ class Ask(BaseModel):
     """Bootstrap draws; 0 for none."""
     families: tuple[tuple[str, str], ...] = ()
     """Pairs (judge or system, maker of its model) that go before what the names say."""
+    certificate: Certificate | None = None
+    """What decides on trust for its criterion, instead of labels in these logs."""
+    same_prompts: bool = False
+    """Vouch that judges whose prompt is not known, here or in the certificate, had the same."""
 
 
 class Reading(BaseModel):

@@ -89,6 +89,10 @@ class Consensus:
         inconclusive response is NaN.
     levels
         Names of the labels, or scale levels on [0, 1], that the columns of `probabilities` are.
+    own_votes
+        Whether verdict and confidence of a response depend on its own votes alone. Where they
+        depend on what was fitted to the other responses, a threshold certified on some logs
+        means something else on others.
     """
 
     criterion: str
@@ -114,6 +118,7 @@ class Consensus:
     shared_sd: Floats | None = None
     probabilities: Floats | None = None
     levels: tuple[str | float, ...] = ()
+    own_votes: bool = False
 
     def __post_init__(self) -> None:
         """Refuse arrays of different lengths, unknown outcomes and confidence off [0, 1]."""

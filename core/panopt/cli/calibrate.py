@@ -1,0 +1,170 @@
+"""``panopt calibrate``: from labelled logs to a certificate for logs that have no labels yet."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from panopt.cli.sources import (
+    STATISTICS,
+    Columns,
+    Human,
+    Json,
+    Keys,
+    Labels,
+    Logs,
+    LowMemory,
+    OffScale,
+    Scales,
+    Scorers,
+    Seed,
+    Strict,
+    Tier,
+    read_logs,
+    reading_of,
+)
+from panopt.errors import CertificateError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from panopt.records.certificate import Certificate
+
+__all__ = ["calibrate"]
+
+
+def calibrate(  # noqa: PLR0913 - one parameter an option
+    logs: Logs,
+    *,
+    labels: Labels = None,
+    criterion: Annotated[
+        str | None, typer.Option(help="What to certify, where several criteria were judged.")
+    ] = None,
+    alpha: Annotated[
+        float, typer.Option(help="Tolerated disagreement with humans among trusted responses.")
+    ] = 0.1,
+    delta: Annotated[
+        float, typer.Option(help="Tolerated probability that the certificate fails.")
+    ] = 0.1,
+    threshold: Annotated[
+        float, typer.Option(help="A response passes at this value on [0, 1] or above.")
+    ] = 0.5,
+    out: Annotated[Path, typer.Option(help="File for the certificate.")] = Path("certificate.json"),
+    overwrite: Annotated[bool, typer.Option(help="Replace a file with other content.")] = False,
+    date: Annotated[
+        str | None,
+        typer.Option(help="Day these were judged, YYYY-MM-DD, where the logs do not tell."),
+    ] = None,
+    aggregate: Annotated[
+        str,
+        typer.Option(help="Plain rule that pools the votes, or auto.", rich_help_panel=STATISTICS),
+    ] = "auto",
+    min_successful: Annotated[
+        int, typer.Option(help="Decisive judges a response needs.", rich_help_panel=STATISTICS)
+    ] = 1,
+    seed: Seed = 0,
+    column: Columns = None,
+    scale: Scales = None,
+    human: Human = None,
+    scorers: Scorers = "auto",
+    keys: Keys = "auto",
+    off_scale: OffScale = "error",
+    tier: Tier = "auto",
+    low_memory: LowMemory = False,
+    as_json: Json = False,
+    strict: Strict = False,
+) -> None:
+    """Certify from labelled logs which verdicts to trust on unlabelled logs of the same judges."""
+    from rich.console import Console  # noqa: PLC0415 - a fast start
+
+    from panopt.certificates import certify, write_certificate  # noqa: PLC0415
+    from panopt.cli.show import show_written  # noqa: PLC0415
+    from panopt.host import Host  # noqa: PLC0415
+    from panopt.records.ask import Ask, checked  # noqa: PLC0415
+
+    ask = checked(
+        Ask,
+        criterion=() if criterion is None else (criterion,),
+        aggregate=aggregate,
+        alpha=alpha,
+        delta=delta,
+        threshold=threshold,
+        min_successful=min_successful,
+        seed=seed,
+    )
+    reading = reading_of(
+        column=column,
+        scale=scale,
+        human=human,
+        scorers=scorers,
+        keys=keys,
+        off_scale=off_scale,
+        tier=tier,
+        low_memory=low_memory,
+        strict=strict,
+    )
+    host = Host()
+    study = read_logs(logs, labels=labels, reading=reading, criterion=ask.criterion, host=host)
+    warnings = [
+        f"{source.location}: {text}" for source in study.sources for text in source.warnings
+    ]
+    if strict and warnings:
+        raise CertificateError(f"{warnings[0]} (an error under --strict)")
+    made = certify(study, ask, date=date, host=host)
+    written = write_certificate(made, out, overwrite=overwrite, study=study)
+    if as_json:
+        sys.stdout.write(made.to_json())
+        show_written([written], Console(stderr=True))
+        return
+    console = Console()
+    console.print(_shown(made, warnings))
+    show_written([written], console)
+
+
+def _shown(made: Certificate, warnings: list[str]) -> RenderableType:
+    from rich.console import Group  # noqa: PLC0415 - a fast start
+    from rich.text import Text  # noqa: PLC0415
+
+    from panopt.cli.text import shown  # noqa: PLC0415
+
+    scope = made.scope
+    silent = [judge.name for judge in scope.judges if None in judge.prompts]
+    lines = [
+        Text.assemble(
+            Text("certified: ", "bold"),
+            "trust verdicts of confidence "
+            f"{made.threshold:.4g} or more ({made.coverage:.0%} of the labelled responses)",
+        ),
+        shown(
+            f"promise: with probability {1 - made.delta:g}, at least {1 - made.alpha:g} "
+            f"{made.promised} agree with the human label ({made.errors} of {made.n} labelled ones "
+            f"did not, exact bound {made.bound:.3f})",
+            "green",
+            longest=1000,
+        ),
+        shown(
+            f"for: criterion {scope.criterion} on {scope.scale}, {scope.aggregate} of "
+            f"{', '.join(judge.name for judge in scope.judges)}",
+            longest=1000,
+        ),
+        shown(
+            f"from: {made.n_labels} independent labels, {made.n_responses:,} responses, judged "
+            f"{made.date or '(unknown; --date tells it)'}"
+        ),
+        shown(f"assumes: {made.assumption}", "dim", longest=1000),
+    ]
+    if silent:
+        names = ", ".join(silent)
+        lines.append(
+            shown(
+                f"these logs do not tell the prompts of {names}: who applies the certificate must "
+                "vouch for them with --same-prompts",
+                "yellow",
+                longest=1000,
+            )
+        )
+    lines += [shown(f"may spoil it: {text}", "yellow") for text in warnings]
+    return Group(*lines)

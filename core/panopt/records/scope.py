@@ -1,0 +1,188 @@
+"""Whether a certificate is for these logs: the same judges, asked the same, pooled the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from panopt.errors import CertificateError
+from panopt.records.ask import Ask
+from panopt.records.certificate import Certificate, CertifiedJudge, Scope
+from panopt.records.consensus import Consensus
+from panopt.records.matrix import Matrix
+from panopt.records.study import Study
+
+__all__ = ["check_consensus", "check_scope", "scope_of"]
+
+#: A judge with more prompts than this has hashes of filled-in prompts, which never come again.
+MOST_PROMPTS = 50
+
+
+def scope_of(study: Study, matrix: Matrix, consensus: Consensus, ask: Ask) -> Scope:
+    """Give what a certificate of this criterion is for; `study` holds the rows of `matrix`.
+
+    Raises
+    ------
+    CertificateError
+        For a judge with a prompt of its own for nearly every response.
+    """
+    judges = _judges(study, matrix)
+    for judge in judges:
+        if len(judge.prompts) > MOST_PROMPTS:
+            raise CertificateError(
+                f"judge {judge.name!r} has {len(judge.prompts)} prompt hashes, those of prompts "
+                "with the response filled in; a certificate needs the hash of the template"
+            )
+    return Scope(
+        criterion=matrix.criterion,
+        scale=str(matrix.scale),
+        judges=judges,
+        aggregate=consensus.method,
+        confidence=consensus.confidence_source,
+        threshold=ask.threshold,
+        min_successful=ask.min_successful,
+    )
+
+
+def check_scope(
+    certificate: Certificate, study: Study, matrix: Matrix, ask: Ask, versions: Mapping[str, str]
+) -> None:
+    """Refuse a certificate of other judges, scales, prompts, options or versions.
+
+    Raises
+    ------
+    CertificateError
+        Naming every difference.
+    """
+    scope = certificate.scope
+    found = [
+        *_other_versions(certificate.versions, versions),
+        *_other_options(certificate, ask),
+        *_other_judges(scope.judges, _judges(study, matrix), vouched=ask.same_prompts),
+    ]
+    if str(matrix.scale) != scope.scale:
+        found.append(
+            f"the scale of {matrix.criterion!r} is {matrix.scale}, it was {scope.scale} (declare "
+            f"it if that is the form: --scale {scope.scale})"
+        )
+    _refuse(certificate, found)
+
+
+def check_consensus(certificate: Certificate, consensus: Consensus) -> None:
+    """Refuse a certificate whose confidence was made in another way.
+
+    Raises
+    ------
+    CertificateError
+        Naming every difference.
+    """
+    scope, found = certificate.scope, []
+    for what, now, then in (
+        ("verdicts are aggregated by", consensus.method, scope.aggregate),
+        ("the confidence is the", consensus.confidence_source, scope.confidence),
+    ):
+        if now != then:
+            found.append(f"{what} {now}, it was {then}")
+    if not consensus.own_votes:
+        found.append(
+            f"the confidence of {consensus.method} is fitted to the logs at hand, so that a "
+            "threshold does not carry over"
+        )
+    _refuse(certificate, found)
+
+
+def _refuse(certificate: Certificate, found: Sequence[str]) -> None:
+    if found:
+        raise CertificateError(f"{certificate.name} is not for these logs: {'; '.join(found)}")
+
+
+def _judges(study: Study, matrix: Matrix) -> tuple[CertifiedJudge, ...]:
+    codes, hashes = study.codes("prompt_hash")
+    prompt = codes[matrix.votes.row]
+    width = len(hashes) + 1
+    pairs = np.unique(matrix.votes.judge.astype(np.int64) * width + (prompt + 1)).tolist()
+    asked: list[list[str | None]] = [[] for _ in matrix.judges]
+    for pair in pairs:
+        code = pair % width - 1
+        asked[pair // width].append(hashes[code] if code >= 0 else None)
+    return tuple(
+        CertifiedJudge(
+            name=name,
+            kind="program" if kind == "program" else "llm",
+            scale=str(scale),
+            prompts=tuple(sorted(prompts, key=lambda text: (text is not None, text))),
+        )
+        for name, kind, scale, prompts in zip(
+            matrix.judges, matrix.judge_kinds, matrix.judge_scales, asked, strict=True
+        )
+    )
+
+
+def _other_versions(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    """Name panopt or the aggregating plugin where its confidence may be another by now."""
+    for name in sorted(then):
+        if name == "panopt" or name.startswith("plugin "):
+            here = now.get(name, "not installed")
+            if here != then[name]:
+                yield f"{name} is {here}, it was {then[name]} (calibrate again with this one)"
+
+
+def _other_options(certificate: Certificate, ask: Ask) -> Iterator[str]:
+    scope, usual = certificate.scope, Ask()
+    for name, given, then in (
+        ("threshold", ask.threshold, scope.threshold),
+        ("min_successful", ask.min_successful, scope.min_successful),
+    ):
+        if given != then:
+            yield f"option {name} is {given:g}, it was {then:g}"
+    for name, given, default, then in (
+        ("alpha", ask.alpha, usual.alpha, certificate.alpha),
+        ("delta", ask.delta, usual.delta, certificate.delta),
+    ):
+        if given not in (default, then):
+            yield f"option {name} is {given:g}, certified was {then:g}"
+    if ask.aggregate not in ("auto", scope.aggregate):
+        yield f"option aggregate is {ask.aggregate}, it was {scope.aggregate}"
+
+
+def _other_judges(
+    then: Sequence[CertifiedJudge], now: Sequence[CertifiedJudge], *, vouched: bool
+) -> Iterator[str]:
+    was, here = ({judge.name: judge for judge in judges} for judges in (then, now))
+    for name in sorted(here.keys() - was.keys()):
+        yield f"judge {name!r} is not among the certified ({', '.join(sorted(was))})"
+    for name in sorted(was.keys() - here.keys()):
+        yield f"the certified judge {name!r} gave no judgment"
+    unknown = []
+    for name in sorted(was.keys() & here.keys()):
+        old, new = was[name], here[name]
+        if new.kind != old.kind:
+            yield f"judge {name!r} is a {new.kind} judge, it was a {old.kind} one"
+        if new.scale != old.scale:
+            yield (
+                f"the scale of judge {name!r} is {new.scale}, it was {old.scale} (declare it if "
+                f"that is the form: --scale {name}={old.scale})"
+            )
+        difference = _other_prompts(old.prompts, new.prompts)
+        if difference is not None:
+            yield f"the prompt of judge {name!r} {difference}"
+        elif None in (*old.prompts, *new.prompts):
+            unknown.append(name)
+    if unknown and not vouched:
+        yield (
+            f"it is not known whether {', '.join(map(repr, unknown))} had the same prompt: the "
+            "logs, these or the certified ones, do not tell (--same-prompts if you know it)"
+        )
+
+
+def _other_prompts(then: Sequence[str | None], now: Sequence[str | None]) -> str | None:
+    """Say how known prompts differ; what is not known differs in nothing."""
+    fresh = [text for text in now if text is not None and text not in then]
+    gone = [text for text in then if text is not None and text not in now]
+    if fresh and None not in then:
+        known = ", ".join(text for text in then if text is not None)
+        return f"is {fresh[0]}, certified was {known}"
+    if gone and None not in now:
+        return f"is never {gone[0]}, which was among the certified"
+    return None

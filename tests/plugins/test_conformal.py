@@ -195,9 +195,9 @@ def labelled(judged: Callable[..., Any], n: int, labels: int, **more: object) ->
 
 def test_hook_bounds_new_responses_from_the_labelled_ones(judged: Callable[..., Any]) -> None:
     human, case = labelled(judged, 2000, 99)
-    found = panopt_analyze(case.matrix, case.consensus, Ask(alpha=0.2))
+    found = panopt_analyze(case.matrix, case.consensus, Ask(alpha=0.2), np.random.default_rng(0))
     assert found is not None
-    (row,) = found.rows
+    (row,) = found.named("conformal_halfwidth")
     known = ~np.isnan(case.matrix.human_mean)
     residual = np.abs(human - case.consensus.blind_value)
     assert row.value == np.sort(residual[known])[79]
@@ -214,7 +214,9 @@ def test_hook_bounds_new_responses_from_the_labelled_ones(judged: Callable[..., 
 def test_hook_says_how_many_labels_are_missing(judged: Callable[..., Any]) -> None:
     for labels in (0, 8):
         _, case = labelled(judged, 50, labels)
-        found = panopt_analyze(case.matrix, case.consensus, Ask(alpha=0.1))
+        found = panopt_analyze(
+            case.matrix, case.consensus, Ask(alpha=0.1), np.random.default_rng(0)
+        )
         assert found is not None
         assert found.rows[0].value is None
         assert found.rows[0].reason == (
@@ -227,11 +229,11 @@ def test_hook_counts_epochs_of_one_item_once(judged: Callable[..., Any]) -> None
     n = 30
     item, epoch = [f"i{i // 3:03d}" for i in range(n)], [i % 3 + 1 for i in range(n)]
     _, case = labelled(judged, n, n, item=item, epoch=epoch)
-    found = panopt_analyze(case.matrix, case.consensus, Ask(alpha=0.1))
+    found = panopt_analyze(case.matrix, case.consensus, Ask(alpha=0.1), np.random.default_rng(0))
     assert found is not None
     assert found.rows[0].n == 10
     assert "one of each of 10 clusters" in found.rows[0].assumptions[1]
-    few = panopt_analyze(case.matrix, case.consensus, Ask(alpha=0.05))
+    few = panopt_analyze(case.matrix, case.consensus, Ask(alpha=0.05), np.random.default_rng(0))
     assert few is not None
     assert few.rows[0].reason is not None
     assert few.rows[0].reason.startswith("10 clusters with a label give no finite bound")
@@ -250,7 +252,9 @@ def test_hook_keeps_the_coverage_when_the_clusters_are_copies(judged: Callable[.
             epoch=epoch,
             scale="continuous",
         )
-        found = panopt_analyze(case.matrix, case.consensus, Ask(alpha=0.2))
+        found = panopt_analyze(
+            case.matrix, case.consensus, Ask(alpha=0.2), np.random.default_rng(0)
+        )
         assert found is not None
         value = found.rows[0].value
         assert value is not None
@@ -261,7 +265,7 @@ def test_hook_keeps_the_coverage_when_the_clusters_are_copies(judged: Callable[.
 def test_hook_has_no_distance_between_labels(judged: Callable[..., Any]) -> None:
     _, case = labelled(judged, 20, 20)
     object.__setattr__(case.matrix, "scale", type(case.matrix.scale)("nominal"))
-    found = panopt_analyze(case.matrix, case.consensus, Ask())
+    found = panopt_analyze(case.matrix, case.consensus, Ask(), np.random.default_rng(0))
     assert found is not None
     assert found.rows[0].reason == "labels have no distance on a nominal scale"
 
@@ -271,7 +275,7 @@ def test_hook_points_to_the_certificate_where_scores_are_sides(
     judged: Callable[..., Any], scale: str
 ) -> None:
     case = judged(np.ones((60, 3)), human=np.ones(60), scale=scale)
-    found = panopt_analyze(case.matrix, case.consensus, Ask())
+    found = panopt_analyze(case.matrix, case.consensus, Ask(), np.random.default_rng(0))
     assert found is not None
     (row,) = found.rows
     assert (row.name, row.value, row.n) == ("conformal_halfwidth", None, 60)

@@ -153,7 +153,7 @@ def test_T_1_perfect_judge_keeps_everything(*, tied: bool) -> None:
 
 
 def test_T_1_accepting_everything_off_the_unit_scale_is_minus_infinity() -> None:
-    result = certify_threshold(np.linspace(-3, 3, 100), np.ones(100))
+    result = certify_threshold(np.linspace(-3, 3, 100), np.ones(100), unit=False)
     assert result.threshold == -np.inf
     assert result.feasible
 

@@ -27,8 +27,9 @@ from typing import get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from panopt.stats.arrays import as_floats, as_keys
+from panopt.stats.arrays import as_floats
 from panopt.stats.binomial import certifies, risk_upper, zero_error_labels
+from panopt.stats.certify_checks import check_levels, check_scale, generator, one_of_each
 from panopt.stats.steps import CertificateMethod, Goal, Steps, choose_steps, vector
 
 __all__ = ["CertificateMethod", "CertifiedThreshold", "certify_threshold", "least_abstention"]
@@ -105,6 +106,7 @@ def certify_threshold(  # noqa: PLR0913 - one argument an option
     pool: ArrayLike | None = None,
     clusters: ArrayLike | None = None,
     method: CertificateMethod = "fixed_sequence",
+    unit: bool = True,
     rng: np.random.Generator | None = None,
 ) -> CertifiedThreshold:
     """Find the lowest confidence at which at most a share alpha of judgments is wrong.
@@ -112,7 +114,7 @@ def certify_threshold(  # noqa: PLR0913 - one argument an option
     Parameters
     ----------
     confidence
-        Confidence in each labelled judgment, shape (labels,); any scale, higher is surer.
+        Confidence in each labelled judgment, shape (labels,), in [0, 1]; higher is surer.
     agrees
         Whether the judgment agrees with the human label, 0/1 or bool, shape (labels,).
     alpha
@@ -133,6 +135,8 @@ def certify_threshold(  # noqa: PLR0913 - one argument an option
         ``fixed_sequence``; ``bonferroni``: ten steps, each at delta / 10, exact for a risk of any
         shape also without a pool; ``point_estimate``: the lowest threshold at which the observed
         risk is at most alpha, WITHOUT any guarantee (a baseline).
+    unit
+        Whether confidence must lie in [0, 1]; False for margins or log-odds.
     rng
         Draws the judgment of each cluster; a fixed stream where not given.
 
@@ -176,8 +180,13 @@ def certify_threshold(  # noqa: PLR0913 - one argument an option
     '21 labels cannot certify alpha = 0.1 at delta = 0.1: 22 without a single error are needed'
     """
     goal = Goal(alpha, delta, method)
-    c, wrong = _checked(confidence, agrees, goal)
-    sure, missed, notes = _observations(c, wrong, clusters, _generator(rng))
+    c, wrong = _checked(confidence, agrees, goal, unit=unit)
+    kept = one_of_each(clusters, len(c), generator(rng))
+    sure, missed = (c, wrong) if kept is None else (c[kept], wrong[kept])
+    notes = (_SAMPLE,) if kept is None else (_SAMPLE, _CLUSTERS)
+    if pool is not None:
+        pool = vector("pool", pool)
+        check_scale("pool", pool, unit=unit)
     steps = choose_steps(sure, grid, pool, goal)
     n, k = _tally(sure, missed, steps.thresholds)
     whole = level = delta / steps.tests if method == "bonferroni" else delta
@@ -235,18 +244,15 @@ def least_abstention(risk: float, *, alpha: float) -> float:
     return max(0.0, (risk - alpha) / (1.0 - alpha))
 
 
-def _checked(confidence: ArrayLike, agrees: ArrayLike, goal: Goal) -> tuple[Floats, Flags]:
-    for name, value in (("alpha", goal.alpha), ("delta", goal.delta)):
-        try:
-            inside = 0.0 < value < 1.0
-        except TypeError:
-            inside = False
-        if not inside:
-            raise ValueError(f"{name} = {value!r} must lie strictly between 0 and 1")
+def _checked(
+    confidence: ArrayLike, agrees: ArrayLike, goal: Goal, *, unit: bool
+) -> tuple[Floats, Flags]:
+    check_levels(goal.alpha, goal.delta)
     if goal.method not in get_args(CertificateMethod):
         methods = ", ".join(get_args(CertificateMethod))
         raise ValueError(f"method = {goal.method!r} must be one of {methods}")
     c = vector("confidence", confidence)
+    check_scale("confidence", c, unit=unit)
     agree = as_floats("agrees", agrees)
     if agree.shape != c.shape:
         raise ValueError(
@@ -256,35 +262,6 @@ def _checked(confidence: ArrayLike, agrees: ArrayLike, goal: Goal) -> tuple[Floa
     if not np.isin(agree, (0.0, 1.0)).all():
         raise ValueError("agrees must be 0 or 1 (or bool) for every labelled judgment")
     return c, agree == 0.0
-
-
-def _observations(
-    c: Floats, wrong: Flags, clusters: ArrayLike | None, rng: np.random.Generator
-) -> tuple[Floats, Flags, tuple[str, ...]]:
-    """Keep one judgment a cluster: a uniform draw, which neither labels nor order can steer."""
-    if clusters is None:
-        return c, wrong, (_SAMPLE,)
-    keys = as_keys("clusters", clusters)
-    if keys.shape != c.shape:
-        raise ValueError(f"clusters must have the shape of confidence, {c.shape}, not {keys.shape}")
-    try:
-        codes = np.unique(keys, return_inverse=True)[1]
-    except TypeError:
-        raise ValueError(
-            "clusters must be keys of one kind, integers or strings, without missing ones"
-        ) from None
-    shuffled = rng.permutation(len(codes))
-    one = np.empty(int(codes.max(initial=-1)) + 1, dtype=np.int64)
-    one[codes[shuffled]] = shuffled  # the last of each cluster stays
-    return c[one], wrong[one], (_SAMPLE, _CLUSTERS)
-
-
-def _generator(rng: object) -> np.random.Generator:
-    if rng is None:
-        return np.random.default_rng(0)
-    if isinstance(rng, np.random.Generator):
-        return rng
-    raise ValueError(f"rng = {rng!r} must be a numpy Generator: numpy.random.default_rng(seed)")
 
 
 def _tally(c: Floats, wrong: Flags, thresholds: Floats) -> tuple[Counts, Counts]:

@@ -1,0 +1,564 @@
+"""Trust the first judge that is sure enough, and know how often the whole cascade is wrong.
+
+Judges are asked from cheap to strong; the verdict of the first whose confidence reaches its
+threshold is accepted, and where none does the item is left to a human. From labelled items, find
+thresholds such that, with probability at least 1 - delta over the draw of the labels, at most a
+share alpha of the accepted verdicts disagrees with the human label.
+
+Testing judge after judge (Jung, Brahman & Choi 2025) asks each to keep alpha and shares delta
+among them. Here the risk of the whole cascade is tested along one path of threshold vectors, with
+undivided delta: a safe judge pays for a slightly risky one (the path is chosen on other labels
+than it is tested on, as in Pareto Testing: Laufer-Goldshtein, Fisch, Barzilay & Jaakkola 2023).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from panopt.stats.arrays import as_floats
+from panopt.stats.binomial import certifies, risk_upper, zero_error_labels
+from panopt.stats.cascade_path import (
+    Preference,
+    choose_path_steps,
+    deciding_judge,
+    learn_path,
+    tally,
+)
+from panopt.stats.certify import certify_threshold
+from panopt.stats.certify_checks import (
+    check_levels,
+    check_scale,
+    generator,
+    one_of_each,
+    within_unit,
+)
+
+__all__ = ["CascadeMethod", "CertifiedCascade", "Preference", "certify_cascade", "quantile_path"]
+
+CascadeMethod = Literal["joint_path", "per_stage"]
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+#: Share of the labels that the path is learned on.
+LEARN = 0.2
+
+_SAMPLE = "the labelled items are a random sample of the items the cascade will be used on"
+_CLUSTERS = (
+    "clusters are independent; one item of each, drawn without its label, is counted, so the risk "
+    "is that of a random item of a random cluster"
+)
+_LEARNED = (
+    "the path was learned on {learned} labels and tested on the other {tested}: exact for a risk "
+    "of any shape"
+)
+_STAGES = (
+    "each judge was tested at delta / {judges} on the items that those before it abstained on; "
+    "which these are was settled on the same labels, a selection effect too small for simulation "
+    "to see (pass disjoint=True for exactness without that)"
+)
+_DISJOINT = "each judge was tested at delta / {judges} on labels of its own: exact"
+
+
+@dataclass(frozen=True, slots=True)
+class CertifiedCascade:
+    """Thresholds at which the judges of a cascade may decide, and what that rests on.
+
+    Attributes
+    ----------
+    thresholds
+        One a judge, shape (judges,): judge m decides an item that no judge before it decided
+        when its confidence is at or above; infinity where it never decides.
+    n, errors
+        Accepted labels that the certificate was tested on; disagreements among them.
+    bound, level
+        Exact upper bound on the risk of the cascade at that level (per stage: the largest of the
+        stages' bounds, which holds for the whole); 1 where nothing is accepted.
+    coverage
+        Share of all labelled items that the cascade accepts.
+    composition
+        Share of the accepted items that each judge decides, shape (judges,): sums to 1, or all
+        0 where nothing is accepted.
+    expected_cost
+        Mean cost of an item: that of every judge asked until one decides; judges that never
+        decide are not asked. In calls where no costs were given.
+    feasible
+        Whether anything was certified.
+    labels_needed
+        Fewest accepted labels that could certify, all of them without an error.
+    n_labels, n_learned, n_tested
+        Independent labels in all; those the path was learned on; threshold vectors tested.
+    alpha, delta, method
+        The risk tolerated, the failure probability, the procedure.
+    assumption
+        What the guarantee rests on, and where it is not exact.
+    reason
+        Why nothing is certified; None where something is.
+    """
+
+    thresholds: Floats
+    n: int
+    errors: int
+    bound: float
+    level: float
+    coverage: float
+    composition: Floats
+    expected_cost: float
+    feasible: bool
+    labels_needed: int
+    n_labels: int
+    n_learned: int
+    n_tested: int
+    alpha: float
+    delta: float
+    method: CascadeMethod
+    assumption: str
+    reason: str | None
+
+    def decide(self, confidence: ArrayLike) -> NDArray[np.intp] | int:
+        """Tell which judge decides each item.
+
+        Parameters
+        ----------
+        confidence
+            Of each judge, shape (items, judges), or (judges,) for one item; NaN where a judge
+            gave no answer: it passes the item on.
+
+        Returns
+        -------
+        ndarray of int or int
+            Index of the deciding judge, shape (items,); -1 where all abstain.
+
+        Raises
+        ------
+        ValueError
+            Where the last axis is not that of the judges.
+        """
+        c = as_floats("confidence", confidence)
+        judges = len(self.thresholds)
+        if c.ndim not in (1, 2) or c.shape[-1] != judges:
+            raise ValueError(
+                f"confidence has shape {c.shape}; it must be (items, {judges}) or ({judges},), one "
+                "column a judge"
+            )
+        stage = deciding_judge(np.atleast_2d(c), self.thresholds)
+        return int(stage[0]) if c.ndim == 1 else stage
+
+
+@dataclass(frozen=True, slots=True)
+class _Tested:
+    """What a method found."""
+
+    thresholds: Floats
+    n: int
+    errors: int
+    bound: float
+    level: float
+    learned: int
+    tested: int
+    note: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """Labelled items, one of each cluster, and what is asked of them."""
+
+    confidence: Floats
+    wrong: Flags
+    alpha: float
+    delta: float
+    floor: float
+
+
+def certify_cascade(  # noqa: PLR0913 - one argument an option
+    confidence: ArrayLike,
+    agrees: ArrayLike,
+    *,
+    alpha: float = 0.1,
+    delta: float = 0.1,
+    method: CascadeMethod = "joint_path",
+    costs: ArrayLike | None = None,
+    grid: ArrayLike | None = None,
+    pool: ArrayLike | None = None,
+    clusters: ArrayLike | None = None,
+    prefer: Preference = "coverage",
+    disjoint: bool = False,
+    unit: bool = True,
+    rng: np.random.Generator | None = None,
+) -> CertifiedCascade:
+    """Find thresholds at which at most a share alpha of what a cascade accepts is wrong.
+
+    Parameters
+    ----------
+    confidence
+        Of each judge in its verdict on each labelled item, shape (items, judges), judges from
+        cheap to strong, in [0, 1]; higher is surer. NaN: the judge did not answer.
+    agrees
+        Whether each verdict agrees with the human label, 0/1 or bool, shape (items, judges);
+        anything where the judge did not answer.
+    alpha
+        Risk tolerated among accepted items, in (0, 1).
+    delta
+        Probability, over the draw of the labels, that the certificate is wrong, in (0, 1).
+    method
+        ``joint_path``: the risk of the whole cascade, along one path. ``per_stage``: judge after
+        judge, each at delta / judges, on what those before it abstained on.
+    costs
+        Cost of one judgment of each judge, shape (judges,), not falling; 1 each where not given.
+    grid
+        Path chosen without these labels and confidences, which saves learning one: threshold
+        vectors, shape (steps, judges), each at most the one before (:func:`quantile_path` of
+        other items' confidences), or thresholds that all judges share, shape (steps,). Per stage:
+        thresholds of every stage, shape (steps,).
+    pool
+        Confidences of items without a label, shape (pool, judges); blocks of the learned path
+        are taken from them too.
+    clusters
+        Integer or string key of the cluster of each item (the same prompt judged twice is one
+        observation). One item of each cluster, drawn blindly, is counted.
+    prefer
+        ``coverage``: the learned path lowers next what errs least. ``cost``: what errs least
+        times the cost of asking so far, for a cascade that stops early.
+    disjoint
+        Per stage: test each judge on labels of its own, an equal part for each.
+    unit
+        Whether confidence must lie in [0, 1]; False for margins or log-odds.
+    rng
+        Draws the labels that the path is learned on; a fixed stream where not given.
+
+    Returns
+    -------
+    CertifiedCascade
+        Infeasible, with a reason, where nothing passes.
+
+    Raises
+    ------
+    ValueError
+        For arguments off their range, arrays of different shape, costs that fall, a grid that
+        rises.
+
+    Notes
+    -----
+    Joint path: given the labels that the path and its start were learned on, each step is one
+    fixed selective rule, so its errors on the other labels are Bin(n, risk) given the n it
+    accepts, and its exact test is valid. Steps are tested in their order until one fails: to err,
+    the first step whose risk exceeds alpha must pass, which has probability at most delta
+    whatever the risks look like. Nothing is divided, and no step is passed over.
+
+    Per stage: each judge's threshold is certified at delta / judges among the items that reach
+    it (:func:`panopt.stats.certify.certify_threshold`); by the union bound all hold with
+    probability 1 - delta, and the risk of the cascade is a mean of theirs. With labels of their
+    own (`disjoint`) the stages' tests are exact; on shared labels the items that reach a judge
+    depend on labels through the thresholds before it.
+
+    One judge has no path to learn: its threshold is tested on all labels.
+
+    O(judges n log n) time, O(judges n) memory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sure = np.tile(np.linspace(0.5, 1, 500)[:, None], 2)
+    >>> found = certify_cascade(sure, np.ones((500, 2)), alpha=0.05, costs=[1, 10])
+    >>> found.coverage, found.errors, found.expected_cost
+    (1.0, 0, 1.0)
+    >>> found.decide([0.2, 0.9])
+    0
+    """
+    check_levels(alpha, delta)
+    if method not in get_args(CascadeMethod):
+        raise ValueError(f"method = {method!r} must be one of {', '.join(get_args(CascadeMethod))}")
+    if prefer not in get_args(Preference):
+        raise ValueError(f"prefer = {prefer!r} must be one of {', '.join(get_args(Preference))}")
+    c, wrong = _checked(confidence, agrees, unit=unit)
+    price = _prices(costs, c.shape[1])
+    others = None if pool is None else _pool(pool, c.shape[1], unit=unit)
+    draws = generator(rng)
+    kept = one_of_each(clusters, len(c), draws)
+    known = [x[~np.isnan(x)] for x in (c, others) if x is not None]
+    floor = 0.0 if unit or all(within_unit(x) for x in known) else -np.inf
+    case = _Case(*((c, wrong) if kept is None else (c[kept], wrong[kept])), alpha, delta, floor)
+    if method == "per_stage":
+        found = _stages(case, grid, others, draws, disjoint=disjoint)
+    elif grid is not None:
+        found = _walk(case.confidence, case.wrong, _path(grid, c.shape[1]), case)
+    elif c.shape[1] == 1:
+        found = _single(case, others)
+    else:
+        asked = np.cumsum(price) if prefer == "cost" else None
+        found = _learned(case, others, asked, draws)
+    stage = deciding_judge(c, found.thresholds)
+    accepted = np.bincount(stage[stage >= 0], minlength=c.shape[1]).astype(np.float64)
+    level = delta / c.shape[1] if method == "per_stage" else delta
+    return CertifiedCascade(
+        thresholds=found.thresholds,
+        n=found.n,
+        errors=found.errors,
+        bound=found.bound,
+        level=found.level,
+        coverage=float(accepted.sum() / len(c)) if len(c) else 0.0,
+        composition=accepted / max(accepted.sum(), 1.0),
+        expected_cost=_cost(stage, found.thresholds, price),
+        feasible=found.n > 0,
+        labels_needed=zero_error_labels(alpha, level),
+        n_labels=len(case.confidence),
+        n_learned=found.learned,
+        n_tested=found.tested,
+        alpha=alpha,
+        delta=delta,
+        method=method,
+        assumption="; ".join((_SAMPLE, *([] if kept is None else [_CLUSTERS]), found.note)),
+        reason=found.reason,
+    )
+
+
+def quantile_path(pool: ArrayLike, *, steps: int = 10) -> Floats:
+    """Lower all judges together: each step accepts the same share of every judge's verdicts.
+
+    A path for ``certify_cascade(grid=...)`` that needs no label: it suits judges of like
+    strength, and leaves all labels to the test.
+
+    Parameters
+    ----------
+    pool
+        Confidences of items that will not be used for testing, shape (pool, judges); NaN where a
+        judge did not answer.
+    steps
+        Number of steps, at least 1; the last decides everything.
+
+    Returns
+    -------
+    ndarray
+        Threshold vectors, shape (steps, judges).
+
+    Examples
+    --------
+    >>> quantile_path([[0.5, 0.6], [0.7, 0.8], [0.9, 1.0]], steps=3).tolist()
+    [[0.9, 1.0], [0.7, 0.8], [-inf, -inf]]
+    """
+    if isinstance(steps, bool) or steps != int(steps) or steps < 1:
+        raise ValueError(f"steps = {steps} must be a whole number of at least 1")
+    c = as_floats("pool", pool)
+    if c.ndim != 2 or 0 in c.shape:
+        raise ValueError(f"pool has shape {c.shape}; it must be (pool, judges), neither empty")
+    path = np.full((int(steps), c.shape[1]), -np.inf)
+    for m, column in enumerate(c.T):
+        rising = np.sort(column[~np.isnan(column)])
+        if rising.size:
+            place = -(-len(rising) * np.arange(1, steps) // int(steps))
+            path[:-1, m] = rising[len(rising) - place]
+    return path
+
+
+def _checked(confidence: ArrayLike, agrees: ArrayLike, *, unit: bool) -> tuple[Floats, Flags]:
+    c = as_floats("confidence", confidence)
+    if c.ndim != 2 or not c.shape[1]:
+        raise ValueError(f"confidence has shape {c.shape}; it must be (items, judges)")
+    check_scale("confidence", c[~np.isnan(c)], unit=unit)
+    agree = as_floats("agrees", agrees)
+    if agree.shape != c.shape:
+        raise ValueError(
+            f"confidence and agrees differ in shape: {c.shape} and {agree.shape}; both are "
+            "(items, judges)"
+        )
+    answered = ~np.isnan(c)
+    if not np.isin(agree[answered], (0.0, 1.0)).all():
+        raise ValueError("agrees must be 0 or 1 (or bool) wherever confidence is given")
+    return c, (agree == 0.0) & answered
+
+
+def _pool(pool: ArrayLike, judges: int, *, unit: bool) -> Floats:
+    c = as_floats("pool", pool)
+    if c.ndim != 2 or c.shape[1] != judges or not len(c):
+        raise ValueError(f"pool has shape {c.shape}; it must be (pool, {judges}), not empty")
+    check_scale("pool", c[~np.isnan(c)], unit=unit)
+    return c
+
+
+def _prices(costs: ArrayLike | None, judges: int) -> Floats:
+    if costs is None:
+        return np.ones(judges)
+    price = as_floats("costs", costs)
+    if price.shape != (judges,):
+        raise ValueError(f"costs has shape {price.shape}; it must be ({judges},), one a judge")
+    if not (np.isfinite(price) & (price >= 0.0)).all():
+        raise ValueError(f"costs = {price.tolist()} must be finite and not negative")
+    falls = np.flatnonzero(np.diff(price) < 0.0)
+    if falls.size:
+        m = int(falls[0])
+        raise ValueError(
+            f"costs fall from {price[m]:g} (judge {m}) to {price[m + 1]:g} (judge {m + 1}); judges "
+            "must be ordered from cheap to strong"
+        )
+    return price
+
+
+def _path(grid: ArrayLike, judges: int) -> Floats:
+    path = as_floats("grid", grid)
+    if path.ndim == 1:
+        path = np.repeat(np.unique(path)[::-1, None], judges, axis=1)
+    if path.ndim != 2 or path.shape[1] != judges or not len(path):
+        raise ValueError(
+            f"grid has shape {path.shape}; it must be (steps, {judges}) or (steps,), not empty"
+        )
+    if np.isnan(path).any():
+        raise ValueError("grid must not be NaN; infinity where a judge does not decide")
+    rises = np.flatnonzero((path[1:] > path[:-1]).any(axis=1))
+    if rises.size:
+        raise ValueError(
+            f"grid rises from step {int(rises[0])} to step {int(rises[0]) + 1}; every threshold "
+            "must be at most the one before"
+        )
+    return path
+
+
+def _learned(
+    case: _Case, pool: Floats | None, asked: Floats | None, rng: np.random.Generator
+) -> _Tested:
+    items = len(case.confidence)
+    order = rng.permutation(items)
+    learning, testing = np.split(order, [int(LEARN * items)])
+    note = _LEARNED.format(learned=len(learning), tested=len(testing))
+    if not len(learning):
+        return _nothing(case, 0, note, _few(case, len(testing)))
+    c, wrong = case.confidence[learning], case.wrong[learning]
+    path, expected = learn_path(c, wrong, floor=case.floor, asked=asked, pool=pool)
+    if not len(path):
+        return _nothing(case, len(learning), note, "no judge answered any of the labelled items")
+    steps = choose_path_steps(
+        path, (c, wrong, expected), len(testing), alpha=case.alpha, delta=case.delta
+    )
+    return _walk(case.confidence[testing], case.wrong[testing], steps, case, note=note)
+
+
+def _walk(
+    confidence: Floats, wrong: Flags, path: Floats, case: _Case, *, note: str = ""
+) -> _Tested:
+    """Test the steps of a path in their order until one fails."""
+    learned = len(case.confidence) - len(confidence)
+    n, k = tally(confidence, wrong, path)
+    note = note or "a path fixed beforehand: exact for a risk of any shape"
+    passed = certifies(k, n, alpha=case.alpha, delta=case.delta)
+    failed = np.flatnonzero(~passed)
+    tested = int(failed[0]) + 1 if failed.size else len(path)
+    last = tested - 2 if failed.size else tested - 1
+    if last < 0:
+        return _nothing(case, learned, note, _why(case, int(n[0]), int(k[0]), len(confidence)))
+    return _Tested(
+        path[last],
+        int(n[last]),
+        int(k[last]),
+        float(risk_upper(k[last], n[last], case.delta)),
+        case.delta,
+        learned,
+        tested,
+        note,
+        None,
+    )
+
+
+def _single(case: _Case, pool: Floats | None) -> _Tested:
+    answered = ~np.isnan(case.confidence[:, 0])
+    others = None if pool is None else pool[~np.isnan(pool)]
+    found = certify_threshold(
+        case.confidence[answered, 0],
+        ~case.wrong[answered, 0],
+        alpha=case.alpha,
+        delta=case.delta,
+        pool=others if others is not None and others.size else None,
+        unit=False,
+    )
+    return _Tested(
+        np.array([found.threshold]),
+        found.n,
+        found.errors,
+        found.bound,
+        found.level,
+        0,
+        found.n_tested,
+        found.assumption.split("; ", 1)[1],
+        found.reason,
+    )
+
+
+def _stages(
+    case: _Case,
+    grid: ArrayLike | None,
+    pool: Floats | None,
+    rng: np.random.Generator,
+    *,
+    disjoint: bool,
+) -> _Tested:
+    """Certify judge after judge, on the items that reach it."""
+    items, judges = case.confidence.shape
+    part = rng.permutation(items) % judges if disjoint else None
+    thresholds = np.full(judges, np.inf)
+    n = errors = tested = 0
+    bound, reasons = 0.0, []
+    for m in range(judges):
+        reaches = (deciding_judge(case.confidence, thresholds) < 0) & ~np.isnan(
+            case.confidence[:, m]
+        )
+        if part is not None:
+            reaches &= part == m
+        others = None
+        if pool is not None:
+            others = pool[deciding_judge(pool, thresholds) < 0, m]
+            others = others[~np.isnan(others)]
+        found = certify_threshold(
+            case.confidence[reaches, m],
+            ~case.wrong[reaches, m],
+            alpha=case.alpha,
+            delta=case.delta / judges,
+            grid=grid,
+            pool=others if others is not None and others.size else None,
+            unit=False,
+        )
+        tested += found.n_tested
+        if found.feasible:
+            thresholds[m] = found.threshold
+            n, errors = n + found.n, errors + found.errors
+            bound = max(bound, found.bound)
+        else:
+            reasons.append(f"judge {m}: {found.reason}")
+    note = (_DISJOINT if disjoint else _STAGES).format(judges=judges)
+    level = case.delta / judges
+    if not n:
+        return _Tested(thresholds, 0, 0, 1.0, level, 0, tested, note, "; ".join(reasons))
+    return _Tested(thresholds, n, errors, bound, level, 0, tested, note, None)
+
+
+def _nothing(case: _Case, learned: int, note: str, reason: str) -> _Tested:
+    never = np.full(case.confidence.shape[1], np.inf)
+    return _Tested(never, 0, 0, 1.0, case.delta, learned, 0, note, reason)
+
+
+def _few(case: _Case, labels: int) -> str:
+    need = zero_error_labels(case.alpha, case.delta)
+    return (
+        f"{labels} labels cannot certify alpha = {case.alpha:g} at delta = {case.delta:g}: {need} "
+        "without a single error are needed"
+    )
+
+
+def _why(case: _Case, accepted: int, errors: int, labels: int) -> str:
+    if labels < zero_error_labels(case.alpha, case.delta):
+        return _few(case, labels)
+    bound = float(risk_upper(errors, accepted, case.delta))
+    return (
+        f"the most cautious step has {errors} errors in {accepted} accepted labels: the risk may "
+        f"be {bound:.3f}, above alpha = {case.alpha:g}"
+    )
+
+
+def _cost(stage: NDArray[np.intp], thresholds: Floats, price: Floats) -> float:
+    """Add up what is asked until a judge decides; judges that never decide are not asked."""
+    if not len(stage):
+        return 0.0
+    asked = np.cumsum(np.where(thresholds < np.inf, price, 0.0))
+    return float(asked[stage].mean())  # -1, nobody decides, is the last: all were asked

@@ -18,6 +18,7 @@ from panopt.records.ask import Ask
 from panopt.records.matrix import Matrix
 from panopt.spec import hookimpl
 from panopt.stats.components import (
+    FEW_ITEMS,
     PARTS,
     Component,
     VarianceComponents,
@@ -100,6 +101,7 @@ def panopt_analyze(matrix: Matrix, ask: Ask, rng: np.random.Generator) -> Findin
     if isinstance(found, str):
         unknown = Component(None, reason=found)
         return Findings((_finding(matrix, _NOISE, unknown, ask.level, {}, headline=False),))
+    few = FEW_ITEMS in found.notes
     rows = [
         _finding(
             matrix,
@@ -108,13 +110,15 @@ def panopt_analyze(matrix: Matrix, ask: Ask, rng: np.random.Generator) -> Findin
             found.level,
             _details(found, name),
             headline=False,
+            few=name == "item" and few,
         )
         for name in PARTS
     ]
     share = found.noise_share.value
     about = _share_details(found)
     known = share is not None
-    rows.append(_finding(matrix, _NOISE, found.noise_share, found.level, about, headline=known))
+    share_row = found.noise_share, found.level, about
+    rows.append(_finding(matrix, _NOISE, *share_row, headline=known, few=few))
     notes = []
     if share is not None and share >= _MOSTLY_NOISE:
         notes.append(
@@ -135,9 +139,14 @@ def _finding(  # noqa: PLR0913 - the parts of one record
     details: Details,
     *,
     headline: bool,
+    few: bool = False,
 ) -> Finding:
     value = part.value
-    floored = part.raw is not None and part.raw < 0
+    warnings = []
+    if part.raw is not None and part.raw < 0:
+        warnings.append(f"estimated at {part.raw:.3g}, taken as 0")
+    if few and part.low is not None:
+        warnings.append(FEW_ITEMS)
     return Finding(
         plugin="variance",
         name=name,
@@ -150,7 +159,7 @@ def _finding(  # noqa: PLR0913 - the parts of one record
         n=matrix.n_responses,
         method=_METHOD,
         assumptions=_ASSUMES,
-        warnings=(f"estimated at {part.raw:.3g}, taken as 0",) if floored else (),
+        warnings=tuple(warnings),
         reason=part.reason,
         no_interval=part.no_interval,
         details=details,

@@ -47,7 +47,8 @@ def ours(scores: Scores) -> list[float]:
     """Estimate by fitting constants, with intervals."""
     from panopt.stats.components import variance_components
 
-    return variance_components(*long(scores)).values().tolist()
+    found: list[float] = variance_components(*long(scores)).values().tolist()
+    return found
 
 
 def statsmodels(scores: Scores) -> list[float]:

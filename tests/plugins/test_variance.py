@@ -132,6 +132,16 @@ def test_epochs_of_an_item_are_one_cluster() -> None:
     assert found.item.df < 0.4 * alone.item.df
 
 
+def test_a_few_items_that_make_the_spread_are_a_warning_beside_the_interval() -> None:
+    rng = np.random.default_rng(4)
+    table = 0.5 + 0.01 * rng.normal(size=(40, 3, 1))
+    table[:2] = 0.95
+    found = analyzed(matrix_of(table))
+    for name in ("variance_item", "judge_noise_share"):
+        assert any("a few items make most of the spread" in w for w in one(found, name).warnings)
+    assert not any("a few items" in w for w in one(found, "variance_judge").warnings)
+
+
 def test_mostly_noise_says_what_to_do() -> None:
     rng = np.random.default_rng(1)
     noisy = analyzed(matrix_of((rng.random((40, 3, 1)) < 0.5).astype(np.float64), scale="binary"))

@@ -20,13 +20,19 @@ from panopt.stats.long_format import code_count, long_format
 from panopt.stats.variance_draws import chance_degrees, draw_variances, solve_variances
 from panopt.stats.variance_sums import MOST_JUDGES, Cells, Sums, add_up, make_cells
 
-__all__ = ["PARTS", "Component", "VarianceComponents", "variance_components"]
+__all__ = ["FEW_ITEMS", "PARTS", "Component", "VarianceComponents", "variance_components"]
 
 FloatArray = NDArray[np.float64]
 Codes = NDArray[np.integer[Any]]
 
 #: The four parts, in the order of `VarianceComponents.draws`.
 PARTS = ("item", "judge", "item_judge", "repeat")
+#: What `VarianceComponents.notes` says where intervals are too short.
+FEW_ITEMS = (
+    "a few items make most of the spread between items: intervals of item and of noise may be "
+    "too short"
+)
+_FEW_DEGREES = 12  # below, 90% intervals of rare failures covered as little as .75
 _WORDS = {
     "item": "item",
     "judge": "judge",
@@ -142,7 +148,8 @@ def variance_components(  # noqa: PLR0913 - one option a choice
     -----
     Assumes items and judges to be random draws (judge effects normal; scores may be of any shape)
     and the variances to be alike for all judges. In simulation 95% intervals cover .94 to .99;
-    where a rare level carries the variance (binary scores, 7% passes) at 40 items .85, at 15 .75.
+    where a rare level carries the variance (binary scores, 7% passes) .86 or more at 40 items, .78
+    at 15: `notes` then say that a few items make most of the spread.
 
     Examples
     --------
@@ -306,7 +313,14 @@ def _parts(
         low, high = min(low, value), max(high, value)
         parts[name] = Component(value, low, high, float(raw[number]), float(degrees[number]))
     notes += [reasons[name] for name in ("item_judge", "repeat") if name in reasons]
+    if _rests_on_few(parts["item"], independent):
+        notes.append(FEW_ITEMS)
     return parts, tuple(dict.fromkeys(notes))
+
+
+def _rests_on_few(item: Component, independent: int) -> bool:
+    """Say whether the spread between items is mostly that of a few: rare failures, outliers."""
+    return item.df is not None and item.df < min(_FEW_DEGREES, (independent - 1) / 2)
 
 
 def _reasons(own: FloatArray, df: FloatArray) -> dict[str, str]:

@@ -5,7 +5,9 @@ chapter 3): each sum of squares is taken to be its expectation times a chi-squar
 of freedom, and turning that around gives draws of the variances, hence of any function of them.
 Degrees of freedom by Satterthwaite: for sums over items at most what normal errors
 give, and fewer where the items' own parts spread more (binary scores off one half, outliers), so
-that the intervals do not rest on normality; the parts' correlation carries over to the draws. The
+that the intervals do not rest on normality. A sample shows too little of that spread, as rare items
+are missing from it: the farthest item counts twice. The parts' correlation carries over to the
+draws. The
 sum over judges has too few terms to tell, so judge effects are taken as normal.
 """
 
@@ -84,7 +86,7 @@ def chance_degrees(sums: Sums, clusters: NDArray[Any] | None) -> tuple[FloatArra
         grouped = [np.bincount(clusters, weights=row) for row in share]
         squared = np.maximum(squared, np.sum(np.square(grouped), axis=1))
     moments = off @ off.T * (n / max(n - 1, 1))
-    own = np.diag(moments)
+    own = np.diag(moments) + np.max(np.abs(off), axis=1) ** 2
     squared = np.where(squared > 0, squared, 1.0)
     # Of n equal parts with df degrees each the sum has n * df; unequal parts count for less.
     normal = df / width.size / squared

@@ -27,12 +27,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from panopt.records.ask import Ask
-from panopt.records.ballots import ballots
 from panopt.records.calibration import Calibration, calibrate, certify, human_sides
 from panopt.records.consensus import OUTCOMES, Consensus
 from panopt.records.decisions import DECISIONS, Decisions
-from panopt.records.interdependence import Interdependence, interdependence
+from panopt.records.interdependence import interdependence
 from panopt.records.matrix import Matrix
+from panopt.records.unproven import sides_by_model, unproven_sides
 from panopt.spec import hookimpl
 from panopt.stats.binomial import clopper_pearson
 from panopt.stats.certify import CertifiedThreshold
@@ -225,11 +225,14 @@ def panopt_decide(
     result = certify(calibration, ask)
     together = interdependence(matrix, ask, rng)
     confidence = consensus.confidence
+    models = sides_by_model(matrix, ask)
     n_votes = independent_votes(consensus.n_votes, together.shared)
+    if models is not None and together.found.basis != "truth":  # errors of one model are one error
+        n_votes = np.minimum(n_votes, np.count_nonzero(~np.isnan(models), axis=1))
     doubt = _doubt(consensus, n_votes)
     epsilon = min(ask.alpha, 0.49)
     certified = _certified(calibration, result, doubt, epsilon)
-    unproven = None if certified is not None else _unproven(matrix, ask, together)
+    unproven = None if certified is not None else unproven_sides(matrix, ask, together, models)
     human_share = _human_share(matrix, ask.threshold)
     votes = matrix.votes
     waver_share = within_share(votes.response, votes.judge, votes.score, matrix.n_responses)
@@ -249,7 +252,9 @@ def panopt_decide(
         method="certified confidence" if promised else "the panel's own doubt",
         decision=found.decision,
         reason=found.reason,
-        reasons=_sentences(certified, epsilon, unproven, correlated=together.shared > 0.0),
+        reasons=_sentences(
+            certified, epsilon, unproven, correlated=bool((n_votes < consensus.n_votes).any())
+        ),
         numbers={
             "confidence": confidence,
             "doubt": doubt,
@@ -260,7 +265,11 @@ def panopt_decide(
             "waver_share": waver_share,
         },
         guarantee=_guarantee(result, calibration) if promised else None,
-        no_guarantee=None if promised else _no_guarantee(result, certified, epsilon, unproven),
+        no_guarantee=None
+        if promised
+        else _no_guarantee(
+            result, certified, epsilon, unproven, independent=together.found.mean is None
+        ),
     )
 
 
@@ -294,24 +303,6 @@ def _doubt(consensus: Consensus, n_votes: Floats) -> Floats:
     without = np.isin(consensus.outcome, [OUTCOMES.index("tie"), OUTCOMES.index("split")])
     doubt[without & np.isnan(consensus.confidence)] = 0.5
     return doubt
-
-
-def _unproven(matrix: Matrix, ask: Ask, together: Interdependence) -> str | None:
-    """Say why what the judges agree on is not shown to be more than chance or a shared error."""
-    if together.untrusted:
-        return "the judges agree in camps that one truth does not explain"
-    from panopt.stats.beyond_chance import unproven_agreement  # noqa: PLC0415 - scipy is late
-
-    sides, _ = ballots(matrix)
-    if matrix.scale.kind not in ("nominal", "pairwise"):
-        sides = np.where(np.isnan(sides), np.nan, sides >= ask.threshold)
-    return unproven_agreement(
-        sides,
-        n_boot=ask.n_boot,
-        rng=np.random.default_rng(ask.seed),
-        level=ask.level,
-        clusters=matrix.clusters,
-    )
 
 
 def _sentences(
@@ -369,9 +360,18 @@ def _guarantee(result: CertifiedThreshold, calibration: Calibration) -> str:
 
 
 def _no_guarantee(
-    result: CertifiedThreshold, certified: float | None, epsilon: float, unproven: str | None
+    result: CertifiedThreshold,
+    certified: float | None,
+    epsilon: float,
+    unproven: str | None,
+    *,
+    independent: bool,
 ) -> str:
     own = f"trust means that the panel's own doubt is below {epsilon:g}"
+    if independent:
+        own += ", taking the judges to err independently, which their scores cannot show"
+    else:
+        own += "; an error that all judges share would not show"
     if unproven is not None:
         more = "more human labels" if result.n_labels else "human labels"
         own = f"{unproven}: nothing is trusted without {more}"

@@ -368,6 +368,40 @@ def test_votes_that_err_together_count_for_fewer(judged: Judge) -> None:
     assert found.counts()["trust"] < blind.counts()["trust"]
 
 
+def of_models(case: Any, names: tuple[str, ...]) -> Any:  # noqa: ANN401 - read loosely
+    """Decide without labels on judges so named."""
+    return decided(replace(case.matrix, judges=names), case.consensus, Ask())
+
+
+def test_a_model_that_agrees_with_itself_is_not_trusted(judged: Judge) -> None:
+    """One model behind providers and prompts is one judge; other models must agree with it."""
+    rng = np.random.default_rng(2)
+    truth = rng.integers(0, 2, 300)
+    fooled = np.where(rng.random(300) < 0.3, 1 - truth, truth)
+    votes = np.column_stack([fooled] * 3)
+    votes = np.where(rng.random(votes.shape) < 0.05, 1 - votes, votes).astype(float)
+    case = judged(votes)
+    one = of_models(case, ("gpt-4o/strict", "openai:chat:gpt-4o", "openrouter/openai/gpt-4o"))
+    assert one.counts()["trust"] == 0
+    assert "the judges are all one model, which repeats its own errors" in one.no_guarantee
+    two = of_models(case, ("gpt-4o/strict", "gpt-4o/lenient", "claude-3-opus"))
+    assert two.counts()["trust"] == 0  # as two votes
+    assert (two.numbers["worth"] == 2).all()
+    three = of_models(case, ("gpt-4o", "gemini-1.5-pro", "claude-3-opus"))
+    assert three.counts()["trust"] > 200
+    assert "taking the judges to err independently" in three.no_guarantee
+
+
+def test_the_agreement_of_a_model_with_itself_is_no_agreement_of_the_panel(judged: Judge) -> None:
+    rng = np.random.default_rng(3)
+    votes = np.column_stack([rng.integers(0, 2, 200)] * 4 + [rng.integers(0, 2, 200)] * 4)
+    votes = votes.astype(float)
+    case = judged(np.column_stack([votes, rng.integers(0, 2, (200, 2))]).astype(float))
+    names = tuple(f"{model}/{k}" for model in ("gpt-4o", "claude-3-opus") for k in range(4))
+    found = of_models(case, (*names, "gemini-1.5-pro", "qwen2-72b"))
+    assert found.counts()["trust"] == 0
+
+
 @given(n=st.integers(1, 50), correlation=st.floats(0, 1))
 def test_correlated_votes_are_worth_one_to_all(n: int, correlation: float) -> None:
     worth = float(independent_votes(n, correlation))

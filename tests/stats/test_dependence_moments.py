@@ -261,3 +261,20 @@ def test_bad_arguments_are_named() -> None:
     blind = residual_correlation(scores)
     with pytest.raises(ValueError, match="label codes"):
         panel_distrust(scores, blind)
+
+
+@pytest.mark.parametrize("labels", [True, False])
+@pytest.mark.parametrize("truth", [None, np.zeros(5)])
+def test_no_score_at_all_is_no_dependence(truth: FloatArray | None, *, labels: bool) -> None:
+    found = residual_correlation(np.full((5, 4), np.nan), truth=truth, labels=labels)
+    assert found.mean is None
+    assert found.reason == "0 judge(s) share 10 responses on which they vary; two must"
+
+
+@pytest.mark.parametrize("n_judges", [4, 6])
+def test_judges_that_never_differ_are_not_called_independent(n_judges: int) -> None:
+    same = np.tile((np.arange(100) % 3 == 0).astype(float)[:, None], n_judges)
+    found = residual_correlation(same, labels=True, n_boot=50)
+    assert found.effective is None
+    assert found.reason is not None
+    assert "hardly ever differ" in found.reason

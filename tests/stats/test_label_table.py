@@ -110,6 +110,7 @@ def test_narrow_codes_count_like_wide_ones() -> None:
         ({"known": [0, 1]}, r"n_items = 2|known has shape \(2,\)"),
         ({"known": [0, 1, 5], "n_labels": 2}, "known lies in 0..5; it must lie in -1"),
         ({"known": [0.5, 1, -1]}, "known has dtype float64"),
+        ({"n_labels": 2.5}, r"n_labels = 2.5 must be a whole number"),
         ({"n_labels": 20_000}, "n_labels = 20000 with 3 judges needs 1200000000 confusion cells"),
     ],
 )

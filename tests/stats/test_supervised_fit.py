@@ -176,3 +176,15 @@ def test_bad_arguments_are_named(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         supervised_votes(votes, truth, n_labels=n_labels)
+
+
+@pytest.mark.parametrize("n_labels", [1, 2.5, True])
+def test_the_number_of_labels_is_named_where_it_is_none(n_labels: object) -> None:
+    votes, truth = np.ones((40, 3)), np.arange(40) % 2
+    with pytest.raises(ValueError, match=r"n_labels = .* must be a whole number of at least 2"):
+        supervised_votes(votes, truth, n_labels=n_labels)  # type: ignore[arg-type]
+
+
+def test_a_truth_of_texts_is_named() -> None:
+    with pytest.raises(ValueError, match="truth has dtype"):
+        supervised_votes(np.ones((40, 3)), np.array(["a", "b"] * 20))

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
-__all__ = ["family_of", "family_warnings", "model_of", "same_model"]
+__all__ = ["family_of", "family_warnings", "model_codes", "model_of", "same_model"]
 
 #: How the models of each maker are called: patterns that start at a word of the name.
 _MODELS: tuple[tuple[str, str], ...] = (
@@ -138,6 +138,23 @@ def same_model(first: str, second: str) -> bool:
     """
     model = model_of(first)
     return model != "" and model == model_of(second) and family_of(first) == family_of(second)
+
+
+def model_codes(names: Sequence[str]) -> tuple[int, ...]:
+    """Give judges numbers by model: one known model has one, whoever serves and prompts it.
+
+    A name in which no known model is found is a model of its own.
+
+    Examples
+    --------
+    >>> model_codes(["gpt-4o/strict", "o3-mini", "openrouter/openai/gpt-4o", "a/judge", "b/judge"])
+    (0, 1, 0, 2, 3)
+    """
+    keys = [
+        name if _find(_plain(name)) is None else (family_of(name), model_of(name)) for name in names
+    ]
+    number = {key: code for code, key in enumerate(dict.fromkeys(keys))}
+    return tuple(number[key] for key in keys)
 
 
 def family_warnings(

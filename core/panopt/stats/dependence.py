@@ -197,7 +197,7 @@ def residual_correlation(  # noqa: PLR0913 - one estimate, and how its interval 
 
 def _channels(matrix: FloatArray, truth: FloatArray | None, *, labels: bool) -> list[FloatArray]:
     """Give scores, or indicators of labels, less what the truth alone would have each judge say."""
-    if not labels:
+    if not labels or np.isnan(matrix).all():
         centred = matrix if truth is None else matrix - truth[:, None]
         return [centred - _column_means(centred)]
     names, counts = np.unique(matrix[~np.isnan(matrix)], return_counts=True)
@@ -247,6 +247,9 @@ def _dependence(
     # Under independence a correlation near 0 scatters by 1 / sqrt(n).
     se = 1.0 / np.sqrt(np.maximum(n, 1.0))
     loading = None if against_truth else one_factor(observed, se)
+    if loading is not None and np.square(loading[0][usable.any(axis=0)]).min() > 1 - _LEAST_LEFT:
+        reason = "the judges hardly ever differ: only human labels would show errors they share"
+        return _nothing(n_judges, reason, panel=True, n=n)
     rest, error = _rest(observed, loading, active_only=usable.any(axis=0))
     rho = _ratio(rest, error)[0]
     mean = _mean(rest, error, usable)[0]

@@ -50,7 +50,15 @@ def long_format(
 
 
 def code_count(name: str, given: int | None, codes: Codes, n_scores: int) -> int:
-    """Give the number of codes: as stated, or as the largest one says."""
+    """Give the number of codes: as stated, or as the largest one says.
+
+    Raises
+    ------
+    ValueError
+        For a stated number that is not whole or too small, and for codes with huge gaps.
+    """
+    if given is not None and (isinstance(given, bool) or not isinstance(given, int | np.integer)):
+        raise ValueError(f"{name} = {given!r} must be a whole number")
     needed = int(codes.max()) + 1
     if given is None and needed > 10 * n_scores + 1000:
         raise ValueError(
@@ -60,7 +68,7 @@ def code_count(name: str, given: int | None, codes: Codes, n_scores: int) -> int
         raise ValueError(
             f"{name} = {given} but code {needed - 1} occurs; it must be {needed} or more"
         )
-    return needed if given is None else given
+    return needed if given is None else int(given)
 
 
 def anchor_mask(anchor: int | Sequence[int] | None, given: Codes) -> NDArray[np.bool_]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from panopt.stats.arrays import as_floats
 from panopt.stats.binomial import clopper_pearson
 from panopt.stats.mean import mean_interval
 from panopt.stats.reliability import check_alpha, cluster_codes, rating_matrix
@@ -134,8 +135,8 @@ def supervised_votes(  # noqa: PLR0913 - one estimate, and what it is compared w
     """
     matrix = rating_matrix(votes, judges)
     check_alpha(alpha)
-    labels = _labels(truth, len(matrix), n_labels or 2)
     _check_votes(matrix, n_labels)
+    labels = _labels(truth, len(matrix), n_labels or 2)
     rng = np.random.default_rng(0) if rng is None else rng
     groups = cluster_codes(clusters, len(matrix))
     voted = ~np.isnan(matrix).all(axis=1)
@@ -334,7 +335,7 @@ def _interval(
 
 
 def _labels(truth: ArrayLike, n: int, k: int) -> NDArray[np.intp]:
-    given = np.asarray(truth, dtype=np.float64)
+    given = as_floats("truth", truth)
     if given.shape != (n,):
         raise ValueError(f"truth of shape {given.shape} must hold one label a response: {n}")
     known = given[~np.isnan(given)]
@@ -344,13 +345,18 @@ def _labels(truth: ArrayLike, n: int, k: int) -> NDArray[np.intp]:
     return np.where(np.isnan(given), -1, np.nan_to_num(given)).astype(np.intp)
 
 
+def _is_count(value: object, *, least: int) -> bool:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return whole and int(value) >= least  # type: ignore[call-overload]  # whole says it is one
+
+
 def _check_votes(matrix: FloatArray, n_labels: int | None) -> None:
     given = matrix[~np.isnan(matrix)]
+    if n_labels is not None and not _is_count(n_labels, least=2):
+        raise ValueError(f"n_labels = {n_labels!r} must be a whole number of at least 2")
     if n_labels is None:
         if given.size and not 0.0 <= given.min() <= given.max() <= 1.0:
             raise ValueError(f"votes span {given.min():g}..{given.max():g}; scores lie in [0, 1]")
-    elif n_labels < 2:
-        raise ValueError(f"n_labels = {n_labels} must be at least 2")
     elif given.size and (
         given.min() < 0 or given.max() >= n_labels or np.any(given != np.floor(given))
     ):

@@ -155,6 +155,9 @@ def test_systems_count_their_own_items() -> None:
     [
         ({"se": 0.0}, "se = 0.0 must be a finite number above 0"),
         ({"se": np.nan}, "se = nan must be a finite number above 0"),
+        ({"se": 1e-300}, r"se = 1e-300 must be from 1e-100 to 1e\+100"),
+        ({"se": 1e300}, r"se = 1e\+300 must be from 1e-100 to 1e\+100"),
+        ({"cost_item": 1e308}, r"cost_item = 1e\+308 must be 1e\+100 or less"),
         ({"cost_call": -1.0}, "cost_call = -1.0 must be a finite number, not below 0"),
         ({"cost_item": np.inf}, "cost_item = inf must be a finite number"),
         ({"cost_call": 0.0}, "cost_call = cost_item = 0; one of them"),
@@ -169,3 +172,9 @@ def test_systems_count_their_own_items() -> None:
 def test_bad_options_are_named(options: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         decision_study(pilot(), **({"se": 0.1} | options))  # type: ignore[arg-type]
+
+
+def test_a_standard_error_out_of_all_reach_is_told_in_readable_numbers() -> None:
+    found = decision_study(pilot(), se=1e-50)
+    assert found.reason == "1e-50 takes more than 1,000,000,000 judges"
+    assert found.reason_fixed == "1e-50 takes more than 1,000,000,000 items"

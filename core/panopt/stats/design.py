@@ -21,6 +21,7 @@ FloatArray = NDArray[np.float64]
 
 _MOST_CELLS = 10_000
 _MOST_ITEMS = 10**9
+_MOST_SIZE = 1e100  # squares and sums of it are numbers still
 _NO_REPEATS = "no judge scored an item twice, so how a judge's repeats differ is unknown"
 
 
@@ -236,9 +237,13 @@ def check_wish(
     """
     if not 0 < se < math.inf:
         raise ValueError(f"se = {se} must be a finite number above 0")
+    if not 1 / _MOST_SIZE <= se <= _MOST_SIZE:
+        raise ValueError(f"se = {se} must be from {1 / _MOST_SIZE:g} to {_MOST_SIZE:g}")
     for name, cost in (("cost_call", cost_call), ("cost_item", cost_item)):
         if not 0 <= cost < math.inf:
             raise ValueError(f"{name} = {cost} must be a finite number, not below 0")
+        if cost > _MOST_SIZE:
+            raise ValueError(f"{name} = {cost} must be {_MOST_SIZE:g} or less")
     if cost_call == 0 and cost_item == 0:
         raise ValueError("cost_call = cost_item = 0; one of them must be above 0")
     for name, most in (("max_judges", max_judges), ("max_repeats", max_repeats)):
@@ -259,6 +264,8 @@ def _too_many(components: VarianceComponents, se: float, max_judges: int) -> str
     needed = math.floor(variance / se**2) + 1
     if needed <= max_judges:
         return f"{se:g} takes more than {_MOST_ITEMS:,} items"
+    if needed > _MOST_ITEMS:
+        return f"{se:g} takes more than {_MOST_ITEMS:,} judges"
     return (
         f"no number of items reaches {se:g} with {max_judges} judges or fewer: at least "
         f"{needed} judges are needed"

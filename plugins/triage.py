@@ -32,6 +32,7 @@ from panopt.records.consensus import OUTCOMES, Consensus
 from panopt.records.decisions import DECISIONS, Decisions
 from panopt.records.interdependence import interdependence
 from panopt.records.matrix import Matrix
+from panopt.records.standing import certificate_of, standing_of
 from panopt.records.unproven import sides_by_model, unproven_sides
 from panopt.spec import hookimpl
 from panopt.stats.binomial import clopper_pearson
@@ -219,7 +220,8 @@ def panopt_decide(
     None where only programs judged and no human did: their checks leave nothing to decide.
     """
     programs = matrix.n_judges > 0 and all(kind == "program" for kind in matrix.judge_kinds)
-    if programs and not len(matrix.human_votes.row):
+    given = certificate_of(ask, matrix.criterion)
+    if programs and given is None and not len(matrix.human_votes.row):
         return None
     calibration = calibrate(matrix, consensus, ask)
     result = certify(calibration, ask)
@@ -230,9 +232,14 @@ def panopt_decide(
     if models is not None and together.found.basis != "truth":  # errors of one model are one error
         n_votes = np.minimum(n_votes, np.count_nonzero(~np.isnan(models), axis=1))
     doubt = _doubt(consensus, n_votes)
-    epsilon = min(ask.alpha, 0.49)
+    standing = None if given is None else standing_of(given, matrix, consensus, ask)
+    epsilon = min(ask.alpha if given is None else given.alpha, 0.49)
     certified = _certified(calibration, result, doubt, epsilon)
     unproven = None if certified is not None else unproven_sides(matrix, ask, together, models)
+    promised, own = certified is not None and result.feasible, "the panel's own doubt"
+    if standing is not None:  # decides alone: labels in these logs can only refute it
+        certified, promised = standing.threshold, standing.expired is None
+        unproven, own = None if promised else "the certificate is expired", "expired certificate"
     human_share = _human_share(matrix, ask.threshold)
     votes = matrix.votes
     waver_share = within_share(votes.response, votes.judge, votes.score, matrix.n_responses)
@@ -246,10 +253,17 @@ def panopt_decide(
         human_share=human_share,
         waver_share=waver_share,
     )
-    promised = certified is not None and result.feasible
+    if standing is not None:
+        words = standing.guarantee() if promised else standing.refusal()
+    elif promised:
+        words = _guarantee(result, calibration)
+    else:
+        words = _no_guarantee(
+            result, certified, epsilon, unproven, independent=together.found.mean is None
+        )
     return Decisions(
         criterion=matrix.criterion,
-        method="certified confidence" if promised else "the panel's own doubt",
+        method="certified confidence" if promised else own,
         decision=found.decision,
         reason=found.reason,
         reasons=_sentences(
@@ -264,12 +278,8 @@ def panopt_decide(
             "human_share": human_share,
             "waver_share": waver_share,
         },
-        guarantee=_guarantee(result, calibration) if promised else None,
-        no_guarantee=None
-        if promised
-        else _no_guarantee(
-            result, certified, epsilon, unproven, independent=together.found.mean is None
-        ),
+        guarantee=words if promised else None,
+        no_guarantee=None if promised else words,
     )
 
 

@@ -53,6 +53,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "panopt.reading": (*GROUND, "panopt.host"),
     "panopt.analysis": (*GROUND, "panopt.host"),
     "panopt.writing": (*GROUND, "panopt.host", "panopt.responses"),
+    "panopt.certificates": (*GROUND, "panopt.host", "panopt.analysis", "panopt.writing"),
     "panopt.cli": ("panopt",),
     "panopt.__main__": ("panopt.cli",),
     "panopt": ("panopt",),  # the package itself names its public names, for readers of types

@@ -14,6 +14,7 @@ _HUMANS = {
     "human_agreement": "share of labelled responses on which panel and human agree",
     "certified_threshold": "confidence from which verdicts are certified to agree with humans",
     "certified_coverage": "share of all responses that reach it",
+    "certificate_risk": "share of verdicts that the certificate accepts and humans contradict",
     "conformal_halfwidth": "for {coverage:.4g}% of responses human and panel are this near",
     "auroc": "1: right verdicts have the higher confidence; 0.5: confidence says nothing",
     "ece": "how far the panel's confidence is from how often it is right, on average",

@@ -19,6 +19,7 @@ from .conftest import Judge
 
 Floats = NDArray[np.float64]
 Z90 = 1.6449
+DRAWS = pytest.mark.parametrize("draws", [2, pytest.param(5, marks=pytest.mark.slow)])
 
 
 def drawn(
@@ -50,16 +51,18 @@ def squared(seeds: range, **options: float) -> tuple[float, float, float]:
     return float(np.mean(normal)), float(np.mean(student)), float(np.mean(share))
 
 
-def test_outliers_pull_at_nothing() -> None:
-    normal, student, share = squared(range(5), outliers=0.05)
+@DRAWS
+def test_outliers_pull_at_nothing(draws: int) -> None:
+    normal, student, share = squared(range(draws), outliers=0.05)
     assert student < 0.5 * normal
-    assert share > 0.9 - 3 * np.sqrt(0.09 / 500)
+    assert share > 0.9 - 3 * np.sqrt(0.09 / (100 * draws))
 
 
-def test_without_outliers_little_is_lost() -> None:
-    normal, student, share = squared(range(5))
+@DRAWS
+def test_without_outliers_little_is_lost(draws: int) -> None:
+    normal, student, share = squared(range(draws))
     assert student < 1.02 * normal
-    assert share > 0.9 - 3 * np.sqrt(0.09 / 500)
+    assert share > 0.9 - 3 * np.sqrt(0.09 / (100 * draws))
 
 
 @pytest.mark.slow

@@ -88,14 +88,15 @@ def test_posterior_given_the_variances_is_that_of_dense_matrices(
 
 
 @pytest.mark.parametrize("noise", [[0.05, 0.1, 0.2], [0.02, 0.2, 0.3]], ids=str)
-def test_integral_is_that_of_a_grid(noise: list[float]) -> None:
+@pytest.mark.parametrize("nodes", [17, pytest.param(25, marks=pytest.mark.slow)])
+def test_integral_is_that_of_a_grid(noise: list[float], nodes: int) -> None:
     item, judge, score, _ = drawn(1, 60, noise)
     sums = panel_sums(item, judge, score, 60, anchor=NOBODY)
     mode = find_mode(sums, PLAN, FLOOR)
     mixture = integrate(sums, PLAN, FLOOR, mode)
     spread = np.sqrt(np.diag(np.linalg.inv(mode.curvature)))
     axes = [
-        np.linspace(center - low, center + 4.5 * sd, 25)
+        np.linspace(center - low, center + 4.5 * sd, nodes)
         for center, sd, low in zip(mode.x, spread, [5.0, *(4.5 * spread[1:])], strict=True)
     ]
     grid = evaluate(sums, PLAN, FLOOR, np.array(list(product(*axes))))
@@ -115,11 +116,12 @@ def test_integral_is_that_of_a_grid(noise: list[float]) -> None:
     assert sd == pytest.approx(reference_sd, rel=0.02)
 
 
-def test_integrating_covers_where_plugging_in_does_not() -> None:
+@pytest.mark.parametrize("draws", [10, pytest.param(25, marks=pytest.mark.slow)])
+def test_integrating_covers_where_plugging_in_does_not(draws: int) -> None:
     # A nearly noiseless judge among three: maximum likelihood makes it noiseless, or another.
     plug_in: list[float] = []
     ours: list[float] = []
-    for seed in range(25):
+    for seed in range(draws):
         item, judge, score, truth = drawn(seed, 100, [0.02, 0.2, 0.3], missing=0.0)
         sums = panel_sums(item, judge, score, 100, anchor=NOBODY)
         mode = find_mode(sums, PLAN, FLOOR)

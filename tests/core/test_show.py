@@ -127,7 +127,7 @@ def test_a_number_that_is_none_says_why_in_words() -> None:
 
 
 def test_without_labels_one_line_says_so() -> None:
-    text = printed(analyze(study(), Ask(n_boot=0)), width=300)
+    text = printed(analyze(study(5), Ask(n_boot=20)), width=300)
     assert text.count("no human labels") == 2  # in the table, and where the guarantee would stand
     assert "certified" not in text
     assert "errors that all share show only against human labels" in text
@@ -135,3 +135,17 @@ def test_without_labels_one_line_says_so() -> None:
 
 def test_the_level_is_not_rounded() -> None:
     assert "intervals at 99.5%" in printed(analyze(study(), Ask(n_boot=0, level=0.995)))
+
+
+def test_of_one_judge_one_line_says_that_agreement_is_unknown() -> None:
+    text = printed(analyze(study(1), Ask(n_boot=0)))
+    assert text.count("one judge alone") == 1
+    assert "alpha" not in text
+
+
+def test_of_many_criteria_the_first_are_shown() -> None:
+    report = analyze(study(), Ask(n_boot=0))
+    report = Report(report.study, report.ask, report.criteria * 45, report.versions)
+    text = printed(report)
+    assert text.count("criterion clarity") == 40
+    assert "... and 5 more criteria: see --json, or name those to show with --criterion" in text

@@ -37,7 +37,7 @@ ALWAYS = ("planned", "scored")
 LONGEST_PROMISE = 2000
 #: A longer note or warning is cut.
 LONGEST_NOTE = 700
-#: Most judges, systems or sources a terminal table lists.
+#: Most judges, systems, sources or criteria a terminal lists.
 MOST_ROWS = 40
 #: A narrower terminal gets numbers of two digits.
 NARROW = 100
@@ -50,8 +50,13 @@ def show_report(report: Report, console: Console | None = None) -> None:
     out = console or Console()
     digits = 2 if out.width < NARROW else 3
     out.print(_sources(report))
-    for part in report.criteria:
+    for part in report.criteria[:MOST_ROWS]:
         out.print(_criterion(part, report, digits))
+    left = len(report.criteria) - MOST_ROWS
+    if left > 0:
+        what = "criterion" if left == 1 else "criteria"
+        how = "see --json, or name those to show with --criterion"
+        out.print(Text(f"... and {left:,} more {what}: {how}", style="dim"))
     alone = report.criteria[0].criterion if len(report.criteria) == 1 else None
     warnings = [_without(alone, text) for text in report.headline_warnings]
     if warnings:
@@ -180,6 +185,9 @@ def _panel_numbers(part: CriterionReport, ask: Ask, digits: int) -> Table:
         mine = [row for row in rows if section(row) == name]
         if name == SECTIONS[0] and not part.matrix.n_labelled:
             table.add_row(Text(name, style="italic"), "-", "0", Text("no human labels", "dim"))
+            mine = [row for row in mine if row.value is not None]
+        elif name == SECTIONS[1] and part.matrix.n_judges == 1:
+            table.add_row(Text(name, style="italic"), "-", "1", Text("one judge alone", "dim"))
             mine = [row for row in mine if row.value is not None]
         elif mine:
             table.add_row(Text(name, style="italic"))

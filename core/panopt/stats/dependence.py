@@ -394,7 +394,7 @@ def _tests(
 
 def _too_few(active: int, *, against_truth: bool) -> str | None:
     if active < 2:
-        return f"{active} judge(s) share {_SHARED} responses on which they vary; two must"
+        return f"{active} of the judges vary and share {_SHARED} responses with another; two must"
     if not against_truth and active < _FEWEST:
         return (
             f"{active} judges and no reference: one common cause explains any agreement of fewer "

@@ -30,6 +30,9 @@ WEIGHING_LABELS = 40
 #: Weighed votes are taken where chance would make them so much better with this probability.
 BETTER = 0.05
 
+#: What to do about scores that look like verdicts on pairs, where nothing says that they are.
+_TIES = "; if .5 is a tie between two answers, say --scale pairwise: labels then weigh votes"
+
 #: The rule that answers where the chosen method cannot.
 PLAIN = "mean"
 
@@ -109,7 +112,8 @@ def choose_method(matrix: Matrix) -> tuple[str, str]:
     if kind in ("binary", "pairwise"):
         return "majority", f"the verdicts are {kind}"
     if judges >= 3:
-        return "gaussian", f"{judges} judges on {matrix.scale}: bias and noise can be told apart"
+        why = f"{judges} judges on {matrix.scale}: bias and noise can be told apart"
+        return "gaussian", why + (_TIES if _halves(matrix) else "")
     if matrix.n_labelled >= ANCHOR_LABELS:
         return "gaussian", f"{matrix.n_labelled} human labels anchor the bias of {judges} judge(s)"
     return "mean", (
@@ -136,6 +140,18 @@ def _weighed_better(matrix: Matrix) -> str | None:
         f"votes weighed by human labels agree with {found.accuracy:.0%} of {found.n} of them, each "
         f"left out in its turn, the majority with {found.rival:.0%} (p = {found.p_value:.2g})"
     )
+
+
+def _halves(matrix: Matrix) -> bool:
+    """Tell whether all scores are 0, .5 or 1, and all three occur: .5 may well be a tie."""
+    score = matrix.votes.score
+    first = score[:100]  # tells nearly all others apart at once
+    if (
+        matrix.scale.kind != "continuous"
+        or not np.isin(first[~np.isnan(first)], (0.0, 0.5, 1.0)).all()
+    ):
+        return False
+    return np.array_equal(np.unique(score[~np.isnan(score)]), (0.0, 0.5, 1.0))
 
 
 def _many_human_labels(matrix: Matrix) -> bool:

@@ -82,3 +82,15 @@ def test_too_few_labels_are_refused(judged: Judge) -> None:
     votes, human = camps(10)
     with pytest.raises(AskError, match="labels 10 independent"):
         analyze(judged(votes, human=human).study, Ask(aggregate="supervised"))
+
+
+def test_auto_tells_of_scores_that_may_be_verdicts_with_ties(judged: Judge) -> None:
+    rng = np.random.default_rng(0)
+    votes = rng.choice([0.0, 0.5, 1.0], (60, 4))
+    method, why = choose_method(judged(votes, scale="continuous:0:1").matrix)
+    assert method == "gaussian"
+    assert "if .5 is a tie between two answers, say --scale pairwise" in why
+    votes[0, 0] = 0.25
+    assert "tie" not in choose_method(judged(votes, scale="continuous:0:1").matrix)[1]
+    sides = (votes > 0.5).astype(float)
+    assert "tie" not in choose_method(judged(sides, scale="continuous:0:1").matrix)[1]

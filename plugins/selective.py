@@ -2,8 +2,12 @@
 
 Trust or abstain: accept verdicts whose confidence reaches a threshold, chosen so that with
 probability 1 - delta at most a share alpha of the accepted ones disagrees with the human label
-(Jung, Brahman & Choi 2025; Geifman & El-Yaniv 2017). The test, its steps and what they rest on are
-in :func:`panopt.stats.certify.certify_threshold`, which stands here under its own name too.
+(Jung, Brahman & Choi 2025; Geifman & El-Yaniv 2017). The tests, their steps and what they rest on
+stand where the numbers are made, and here under their own names too:
+:func:`panopt.stats.certify.certify_threshold` for one confidence,
+:func:`panopt.stats.cascade.certify_cascade` for judges asked from cheap to strong,
+:func:`panopt.stats.panel_certificate.certify_panel` for all judges together, and
+:func:`panopt.stats.label_noise.certify_noisy` for humans who err themselves.
 """
 
 from __future__ import annotations
@@ -17,17 +21,25 @@ from panopt.records.consensus import Consensus
 from panopt.records.matrix import Matrix
 from panopt.records.standing import certificate_of
 from panopt.spec import hookimpl
-from panopt.stats.binomial import clopper_pearson, risk_upper, zero_error_labels
+from panopt.stats.binomial import clopper_pearson, labels_needed, risk_upper, zero_error_labels
 from panopt.stats.cascade import CertifiedCascade, certify_cascade, quantile_path
 from panopt.stats.certify import CertifiedThreshold, certify_threshold, least_abstention
+from panopt.stats.label_noise import NoisyCertificate, certify_noisy
 from panopt.stats.mean import mean_interval
+from panopt.stats.panel_certificate import CertifiedPanel, certify_panel, panel_confidence
 
 __all__ = [
     "CertifiedCascade",
+    "CertifiedPanel",
     "CertifiedThreshold",
+    "NoisyCertificate",
     "certify_cascade",
+    "certify_noisy",
+    "certify_panel",
     "certify_threshold",
+    "labels_needed",
     "least_abstention",
+    "panel_confidence",
     "quantile_path",
     "risk_upper",
     "zero_error_labels",

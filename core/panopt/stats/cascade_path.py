@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from panopt.stats.binomial import zero_error_labels
 
-__all__ = ["Preference", "choose_path_steps", "deciding_judge", "learn_path", "tally"]
+__all__ = ["Preference", "choose_path_steps", "deciding_judge", "expit", "learn_path", "tally"]
 
 Preference = Literal["coverage", "cost"]
 
@@ -28,16 +28,16 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 
-#: Blocks that the judgments of a judge are cut into: 5% of them each.
-BLOCKS = 20
+#: Blocks that the judgments of a judge are cut into: 2.5% of them each.
+BLOCKS = 40
 
 #: Labels that the expected error of a block is worth beside its own, and that the expected risk
 #: of a whole cascade is worth beside the errors that it made.
-PULL_BLOCK = 20.0
-PULL_RISK = 40.0
+PULL_BLOCK = 60.0
+PULL_RISK = 400.0
 
 #: Steps tested along a path. Fewer stop sooner than they must, more stop by accident.
-STEPS = 15
+STEPS = 25
 
 #: The first step holds enough labels but for this many standard deviations.
 MARGIN = 2.0
@@ -269,13 +269,24 @@ def _expected_errors(confidence: Floats, wrong: Flags) -> Floats:
     return expected
 
 
+def expit(x: Floats) -> Floats:
+    """Give the logistic function without overflow (that of scipy would load scipy).
+
+    Examples
+    --------
+    >>> expit(np.array([-1e4, 0.0, 1e4])).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * x))
+
+
 def _logistic(design: Floats, y: Floats) -> Floats:
     """Fit probabilities by ridge logistic regression (Newton); fine with one class only."""
     weights = np.zeros(design.shape[1])
     ridge = np.full(design.shape[1], RIDGE)
     ridge[0] = RIDGE_INTERCEPT
     for _ in range(NEWTON_STEPS):
-        p = 1.0 / (1.0 + np.exp(-(design @ weights)))
+        p = expit(design @ weights)
         slope = design.T @ (y - p) - ridge * weights
         curve = (design.T * (p * (1.0 - p))) @ design + np.diag(ridge)
         step = np.linalg.solve(curve, slope)
@@ -283,5 +294,4 @@ def _logistic(design: Floats, y: Floats) -> Floats:
         weights += step * min(1.0, NEWTON_LENGTH / max(length, NEWTON_ENOUGH))
         if length < NEWTON_ENOUGH:
             break
-    fitted: Floats = 1.0 / (1.0 + np.exp(-(design @ weights)))
-    return fitted
+    return expit(design @ weights)

@@ -114,6 +114,7 @@ def coverage_by_class(  # noqa: PLR0913 - one table of counts
                 level=level,
                 assumptions=("labelled responses are a random sample",),
                 details={"wanted": wanted},
+                warnings=(),  # a count, not a promise
             )
         )
         together = 1.0 - (1.0 - level) / len(classes)

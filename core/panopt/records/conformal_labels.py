@@ -34,7 +34,8 @@ def conformal_sets(case: ConformalCase) -> Findings:
     if p is None or p.shape[1] < 2:
         return Findings()
     ordinal = matrix.scale.kind == "ordinal"
-    says = f"{'contiguous' if ordinal else 'least probable'} label sets, coverage {1 - ask.alpha:g}"
+    what = "contiguous sets of levels" if ordinal else "sets of labels (LAC)"
+    says = f"split conformal {what}, coverage {1 - ask.alpha:g}"
     if consensus.method == "supervised":
         row = case.row("conformal_set_size", None, n=0, method=says, reason=_FITTED)
         return Findings((row,))

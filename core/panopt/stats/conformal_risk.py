@@ -13,7 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from panopt.stats.arrays import as_floats
-from panopt.stats.conformal_betting import loss_upper
+from panopt.stats.conformal_betting import (
+    BoundMethod,
+    bound_method,
+    loss_upper,
+    refuted_means,
+)
 from panopt.stats.conformal_split import EXCHANGEABLE, one_row, rank_and_need
 
 __all__ = ["RiskControl", "conformal_risk_control", "risk_controlling_setting"]
@@ -141,6 +146,7 @@ def risk_controlling_setting(  # noqa: PLR0913 - options of one guarantee
     alpha: float,
     delta: float = 0.1,
     bound: float = 1.0,
+    method: BoundMethod = "auto",
     rng: np.random.Generator | None = None,
 ) -> RiskControl:
     """Find the least careful setting whose mean loss is at most alpha, with probability 1 - delta.
@@ -158,13 +164,16 @@ def risk_controlling_setting(  # noqa: PLR0913 - options of one guarantee
         Loss tolerated; failure probability over the draw of the labels, in (0, 1).
     bound
         Largest loss there can be.
+    method
+        Upper bound used: exact binomial for losses given as bool, else betting; see
+        :func:`panopt.stats.conformal_betting.loss_upper`.
     rng
         Draws the order in which labels are bet on; one of fixed seed by default.
 
     Returns
     -------
     RiskControl
-        `bound` is the upper confidence bound: exact binomial for losses 0 and B, else betting.
+        `bound` is the upper confidence bound of that setting.
 
     Examples
     --------
@@ -178,21 +187,19 @@ def risk_controlling_setting(  # noqa: PLR0913 - options of one guarantee
     table, grid = _checked(losses, settings, bound)
     if not 0.0 < alpha < bound:
         raise ValueError(f"alpha = {alpha} must lie strictly between 0 and bound = {bound}")
+    named = bound_method(method, losses)
     order = (np.random.default_rng(0) if rng is None else rng).permutation(len(table))
     table = table[order]
-    index, safe = len(grid), None
-    ends = loss_upper(table[:, -1], delta=delta, bound=bound)
-    for at in range(len(grid) - 1, -1, -1):
-        upper = loss_upper(table[:, at], delta=delta, bound=bound)
-        if upper.value > alpha:
-            break
-        index, safe = at, upper
-    feasible = safe is not None
-    found = ends if safe is None else safe
-    needed = _needed(alpha / bound, delta)
+    safe = _safe(table, alpha, delta, bound, named)
+    feasible = bool(safe[-1])
+    first_unsafe = np.flatnonzero(~safe)
+    index = int(first_unsafe[-1]) + 1 if first_unsafe.size else 0
+    index = index if feasible else len(grid) - 1
+    found = loss_upper(table[:, index], delta=delta, bound=bound, method=named)
+    needed = _needed(alpha / bound, delta, named)
     return RiskControl(
-        value=float(grid[index if feasible else -1]),
-        index=index if feasible else len(grid) - 1,
+        value=float(grid[index]),
+        index=index,
         feasible=feasible,
         risk=found.mean,
         bound=found.value,
@@ -205,10 +212,33 @@ def risk_controlling_setting(  # noqa: PLR0913 - options of one guarantee
     )
 
 
-def _needed(share: float, delta: float) -> int:
+def _safe(
+    table: Floats, alpha: float, delta: float, bound: float, method: BoundMethod
+) -> NDArray[np.bool_]:
+    """Tell of each setting whether its loss is shown to be at most alpha."""
+    if method == "betting":
+        return refuted_means(table / bound, alpha / bound, delta)
+    upper = [loss_upper(column, delta=delta, bound=bound, method=method) for column in table.T]
+    return np.array([one.value <= alpha for one in upper])
+
+
+def _needed(share: float, delta: float, method: BoundMethod) -> int:
+    """Count the labels that, without any loss, show it to be below this share."""
     from panopt.stats.binomial import zero_error_labels  # noqa: PLC0415 - a fast start
 
-    return zero_error_labels(share, delta)
+    if method == "binomial":
+        return zero_error_labels(share, delta)
+    low, high = 0, 1
+    while not _shown(high, share, delta, method):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _shown(middle, share, delta, method) else (middle, high)
+    return high
+
+
+def _shown(n: int, share: float, delta: float, method: BoundMethod) -> bool:
+    return bool(_safe(np.zeros((n, 1)), share, delta, 1.0, method)[0])
 
 
 def _infeasible(n: int, alpha: float, needed: int) -> str:

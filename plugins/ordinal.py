@@ -36,6 +36,7 @@ FloatArray = NDArray[np.float64]
 
 _MOST_LEVELS = 50  # distinct values beyond which scores are no levels
 _SAMPLE = 3000  # responses from which an analysis learns the judges
+_CROWD = 30  # more judges than this take many seconds, and are analysed where that is asked for
 _DIGITS = 9  # scores are levels up to rounding here
 _FEW = 5  # votes below which nothing is said of a judge
 
@@ -206,6 +207,11 @@ def panopt_analyze(matrix: Matrix, ask: Ask, rng: np.random.Generator) -> Findin
         return None
     if matrix.n_judges < 3:
         return _unknown(matrix, f"{matrix.n_judges} judge(s): offset and noise take three")
+    if matrix.n_judges > _CROWD and ask.aggregate != "ordinal_probit":
+        why = (
+            f"{matrix.n_judges} judges: offset and noise of so many take --aggregate ordinal_probit"
+        )
+        return _unknown(matrix, why)
     n_used = min(matrix.n_responses, _SAMPLE)
     chosen = np.arange(n_used)
     if n_used < matrix.n_responses:

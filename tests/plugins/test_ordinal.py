@@ -692,3 +692,16 @@ def test_a_small_noise_has_no_lower_end(judged: Judge) -> None:
     assert noises[0].low == 0
     assert noises[1].low is not None
     assert noises[1].low > 0
+
+
+def test_a_crowd_is_analysed_only_where_that_is_asked_for(judged: Judge) -> None:
+    votes = np.random.default_rng(0).integers(1, 6, (12, 31)).astype(float)
+    given, rng = judged(votes, scale="ordinal:1:5"), np.random.default_rng(0)
+    found = ordinal.panopt_analyze(given.matrix, Ask(), rng)
+    assert found is not None
+    assert {row.reason for row in found} == {
+        "31 judges: offset and noise of so many take --aggregate ordinal_probit"
+    }
+    asked = ordinal.panopt_analyze(given.matrix, Ask(aggregate="ordinal_probit"), rng)
+    assert asked is not None
+    assert all(row.reason is None for row in asked)

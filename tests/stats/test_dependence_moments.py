@@ -268,7 +268,7 @@ def test_bad_arguments_are_named() -> None:
 def test_no_score_at_all_is_no_dependence(truth: FloatArray | None, *, labels: bool) -> None:
     found = residual_correlation(np.full((5, 4), np.nan), truth=truth, labels=labels)
     assert found.mean is None
-    assert found.reason == "0 of the judges vary and share 10 responses with another; two must"
+    assert found.reason == "0 judges vary over 10 responses shared with another; two must"
 
 
 @pytest.mark.parametrize("n_judges", [4, 6])

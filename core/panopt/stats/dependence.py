@@ -394,7 +394,8 @@ def _tests(
 
 def _too_few(active: int, *, against_truth: bool) -> str | None:
     if active < 2:
-        return f"{active} of the judges vary and share {_SHARED} responses with another; two must"
+        judges = f"{active} judge" if active == 1 else f"{active} judges"
+        return f"{judges} vary over {_SHARED} responses shared with another; two must"
     if not against_truth and active < _FEWEST:
         return (
             f"{active} judges and no reference: one common cause explains any agreement of fewer "

@@ -56,7 +56,7 @@ def _threshold(matrix: Matrix, standing: Standing) -> Finding:
         n=made.n_labels,
         method=f"{made.method.replace('_', ' ')}, exact binomial test, on other logs",
         assumptions=("these responses are drawn as the labelled ones were", made.assumption),
-        warnings=() if expired is None else (standing.refusal(),),
+        warnings=made.warnings if expired is None else (standing.refusal(),),
         reason=None if expired is None else standing.refusal(),
         no_interval="a threshold that was tested, not an estimate" if expired is None else None,
         details={

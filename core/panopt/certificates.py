@@ -6,6 +6,8 @@ import datetime as dt
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+
 from panopt.analysis import aggregate, versions_of
 from panopt.errors import AskError, CertificateError
 from panopt.host import Host
@@ -18,8 +20,10 @@ from panopt.records.matrix import Matrix
 from panopt.records.scope import scope_of
 from panopt.records.settle import settle_scales
 from panopt.records.source import Source
+from panopt.records.standing import DRIFT_LEVEL
 from panopt.records.study import Study
 from panopt.stats.certify import CertifiedThreshold
+from panopt.stats.drift import drift_test
 from panopt.writing import Written, write_text
 
 __all__ = ["certify", "read_certificate", "write_certificate"]
@@ -93,6 +97,7 @@ def certify(
         promised=labelled.promised,
         method=found.method,
         assumption=found.assumption,
+        warnings=_warnings(labelled, matrix, consensus, ask),
         seen=_seen(labelled, matrix, consensus, ask),
         seed=ask.seed,
         data=study.digest,
@@ -190,6 +195,29 @@ def _short(labelled: Calibration, found: CertifiedThreshold) -> str:
         f"{why}; alpha = {found.alpha:g} at delta = {found.delta:g} takes at least "
         f"{found.labels_needed} labelled responses above the threshold, and more with errors"
     )
+
+
+def _warnings(
+    labelled: Calibration, matrix: Matrix, consensus: Consensus, ask: Ask
+) -> tuple[str, ...]:
+    """Say where labelled responses are no random sample of the responses of their own logs."""
+    decided = (consensus.verdict >= 0) & ~np.isnan(consensus.confidence)
+    decided &= ~np.isin(matrix.clusters, labelled.clusters)
+    others, _ = one_of_each_cluster(np.flatnonzero(decided), matrix.clusters, seed=ask.seed)
+    mine, _ = one_of_each_cluster(labelled.rows, matrix.clusters, seed=ask.seed)
+    found = drift_test(
+        consensus.confidence[mine],
+        consensus.confidence[others],
+        rng=np.random.default_rng(ask.seed),
+    )
+    if found.p_value is None or found.p_value > DRIFT_LEVEL:
+        return ()
+    text = (
+        f"the {found.n_reference} labelled responses are no random sample of these logs: the "
+        f"confidences of {found.n} others are distributed otherwise (largest difference "
+        f"{found.difference:.3f}, p = {found.p_value:.2g})"
+    )
+    return (text,)
 
 
 def _seen(

@@ -253,6 +253,23 @@ def test_other_files_are_never_replaced(
         assert "sources are never overwritten" in words
 
 
+def test_labels_that_are_no_random_sample_are_told(
+    run: Run, fails: Fails, table: Table, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    lines = ["item,judge,score"]
+    for i in range(200):  # the judges agree on the first half, which alone is labelled
+        votes = [1, 1, 1] if i < 100 else rng.permutation([1, 1, 0]).tolist()
+        lines += [f"i{i},{judge},{vote}" for judge, vote in zip("xyz", votes, strict=True)]
+    logs = table("half.csv", "\n".join([*lines, ""]))
+    labels = table("easy.csv", "item,score\n" + "".join(f"i{i},1\n" for i in range(100)))
+    arguments = ("calibrate", logs, "--labels", labels, "--out", tmp_path / "c.json")
+    assert "are no random sample" in fails(*arguments, "--strict")
+    assert "may spoil it: the 100 labelled responses are no random sample" in flat(
+        run(*arguments).out
+    )
+
+
 def test_strict_makes_warnings_errors(
     fails: Fails, logs: Path, table: Table, tmp_path: Path
 ) -> None:

@@ -367,6 +367,25 @@ def test_judges_at_chance_certify_nothing() -> None:
         certify(study_of(votes, truth), host=HOST)
 
 
+def test_labels_of_easy_responses_alone_are_told() -> None:
+    rng = np.random.default_rng(0)
+    truth, votes = Population().draw(rng, 400)
+    easiest = np.argsort(-np.abs(votes.mean(axis=1) - 0.5), kind="stable")
+    truth, votes = truth[easiest], votes[easiest]
+    truth[150:] = np.nan
+    made = certify(study_of(votes, truth), host=HOST)
+    (warning,) = made.warnings
+    assert "the 150 labelled responses are no random sample of these logs" in warning
+    part = applied(study_of(votes[:150]), made)
+    assert part.decisions is not None
+    assert f"BEWARE: {warning}" in (part.decisions.guarantee or "")
+    assert part.findings.named("certified_threshold")[0].warnings == (warning,)
+
+
+def test_a_random_sample_of_labels_is_no_cause_for_a_warning(certificate: Certificate) -> None:
+    assert certificate.warnings == ()
+
+
 def test_a_confidence_fitted_to_these_logs_is_refused(then: Study) -> None:
     with pytest.raises(
         CertificateError, match=r"'dawid_skene' is fitted to the logs.*--aggregate maj"

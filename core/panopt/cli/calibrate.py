@@ -111,9 +111,10 @@ def calibrate(  # noqa: PLR0913 - one parameter an option
     warnings = [
         f"{source.location}: {text}" for source in study.sources for text in source.warnings
     ]
+    made = certify(study, ask, date=date, host=host)
+    warnings += made.warnings
     if strict and warnings:
         raise CertificateError(f"{warnings[0]} (an error under --strict)")
-    made = certify(study, ask, date=date, host=host)
     written = write_certificate(made, out, overwrite=overwrite, study=study)
     if as_json:
         sys.stdout.write(made.to_json())

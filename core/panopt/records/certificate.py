@@ -129,6 +129,8 @@ class Certificate(_Frozen):
     """How the threshold was found."""
     assumption: str
     """What the promise rests on."""
+    warnings: tuple[str, ...] = ()
+    """What the logs it was made from hold against that."""
     seen: tuple[Seen, ...] = Field(min_length=1)
     """Confidences and votes of the labelled responses, one of each cluster: to notice drift."""
     seed: Count

@@ -103,6 +103,7 @@ class Standing:
         if made.n_undecided:
             policy += f", {made.n_undecided} without a panel verdict not counted"
         trusting = "; prompts that logs do not tell are those of then" if self.vouched else ""
+        trusting += "".join(f"; BEWARE: {text}" for text in made.warnings)
         return (
             f"{made.name}: with probability {1 - made.delta:g} over the draw of its "
             f"{made.n_labels} labels, at least {1 - made.alpha:g} {made.promised} agree with the "

@@ -28,8 +28,8 @@ Floats = NDArray[np.float64]
 class JudgeQuality:
     """How one judge measures, as the aggregator estimated it; None with a `reason` where unknown.
 
-    `bias` is against the anchor said in `Consensus.anchor`; `noise_sd` is the sd of its error;
-    both in units of the [0, 1] score, each with a standard error.
+    `bias` is against the anchor said in `Consensus.anchor`; `noise_sd` is the sd of the error of
+    a single score; both in units of the [0, 1] score, each with a standard error.
     """
 
     judge: str

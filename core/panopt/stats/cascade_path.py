@@ -33,8 +33,8 @@ BLOCKS = 40
 
 #: Labels that the expected error of a block is worth beside its own, and that the expected risk
 #: of a whole cascade is worth beside the errors that it made.
-PULL_BLOCK = 60.0
-PULL_RISK = 400.0
+PULL_BLOCK = 20.0
+PULL_RISK = 120.0
 
 #: Steps tested along a path. Fewer stop sooner than they must, more stop by accident.
 STEPS = 25

@@ -21,6 +21,7 @@ from panopt.plugins.conformal import (
     split_threshold,
 )
 from panopt.records.ask import Ask
+from panopt.stats.conformal_split import kth_smallest
 
 Floats = NDArray[np.float64]
 
@@ -282,3 +283,19 @@ def test_hook_points_to_the_certificate_where_scores_are_sides(
     assert row.reason is not None
     assert "see the certified threshold" in row.reason
     assert not found.columns
+
+
+@pytest.mark.parametrize("n", [49_999, 50_000, 300_001])
+@pytest.mark.parametrize("kind", ["continuous", "ties", "sorted", "infinite"])
+def test_kth_smallest_is_exact_however_values_lie(n: int, kind: str) -> None:
+    rng = np.random.default_rng(n)
+    values = rng.normal(size=n)
+    if kind == "ties":
+        values = np.round(values)
+    elif kind == "sorted":
+        values = np.sort(values)
+    elif kind == "infinite":
+        values[rng.random(n) < 0.3] = np.inf
+    order = np.sort(values)
+    for k in (1, 2, n // 10, n // 2, int(0.9 * n), n - 1, n):
+        assert kth_smallest(values, k) == order[k - 1]

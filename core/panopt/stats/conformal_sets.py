@@ -243,7 +243,9 @@ def label_sets(
     """
     p = _probabilities(probabilities)
     bound = _bounds(threshold, p.shape[1])
-    inside = np.asarray(label_scores(p, method=method, rng=rng) <= bound)
+    same = bool(np.all(bound == bound[0]))
+    scores = label_scores(p, method=method, rng=rng)
+    inside = np.asarray(scores <= (bound[0] if same else bound))
     unknown = np.isnan(p[:, 0])
     if unknown.any():
         inside[unknown] = True
@@ -356,9 +358,13 @@ def _probabilities(probabilities: ArrayLike) -> Floats:
             f"probabilities of shape {p.shape} must be a matrix (responses, labels) of two labels "
             "or more"
         )
-    total = p @ np.ones(p.shape[1])
-    bad = np.abs(total - 1.0) > _SUM
-    if p.size and (bad.any() or np.fmin.reduce(p, axis=None) < 0):
+    total = np.einsum("ij->i", p)  # a product would wake all cores for it
+    if p.size and (
+        np.fmax.reduce(total) > 1.0 + _SUM
+        or np.fmin.reduce(total) < 1.0 - _SUM
+        or np.fmin.reduce(p, axis=None) < 0
+    ):
+        bad = np.abs(total - 1.0) > _SUM
         where = int(np.flatnonzero(bad | (np.fmin.reduce(p, axis=1) < 0))[0])
         raise ValueError(
             f"probabilities of row {where} are {p[where].tolist()}; they must be at least 0 and "

@@ -14,13 +14,13 @@ than it is tested on, as in Pareto Testing: Laufer-Goldshtein, Fisch, Barzilay &
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from panopt.stats.arrays import as_floats
 from panopt.stats.binomial import certifies, risk_upper, zero_error_labels
+from panopt.stats.cascade_inputs import answers, nested_path, prices, quantile_path, unlabelled
 from panopt.stats.cascade_path import (
     Preference,
     choose_path_steps,
@@ -28,18 +28,11 @@ from panopt.stats.cascade_path import (
     learn_path,
     tally,
 )
+from panopt.stats.cascade_result import CascadeMethod, CertifiedCascade
 from panopt.stats.certify import certify_threshold
-from panopt.stats.certify_checks import (
-    check_levels,
-    check_scale,
-    generator,
-    one_of_each,
-    within_unit,
-)
+from panopt.stats.certify_checks import check_levels, generator, one_of_each, within_unit
 
 __all__ = ["CascadeMethod", "CertifiedCascade", "Preference", "certify_cascade", "quantile_path"]
-
-CascadeMethod = Literal["joint_path", "per_stage"]
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -62,91 +55,6 @@ _STAGES = (
     "to see (pass disjoint=True for exactness without that)"
 )
 _DISJOINT = "each judge was tested at delta / {judges} on labels of its own: exact"
-
-
-@dataclass(frozen=True, slots=True)
-class CertifiedCascade:
-    """Thresholds at which the judges of a cascade may decide, and what that rests on.
-
-    Attributes
-    ----------
-    thresholds
-        One a judge, shape (judges,): judge m decides an item that no judge before it decided
-        when its confidence is at or above; infinity where it never decides.
-    n, errors
-        Accepted labels that the certificate was tested on; disagreements among them.
-    bound, level
-        Exact upper bound on the risk of the cascade at that level (per stage: the largest of the
-        stages' bounds, which holds for the whole); 1 where nothing is accepted.
-    coverage
-        Share of all labelled items that the cascade accepts.
-    composition
-        Share of the accepted items that each judge decides, shape (judges,): sums to 1, or all
-        0 where nothing is accepted.
-    expected_cost
-        Mean cost of an item: that of every judge asked until one decides; judges that never
-        decide are not asked. In calls where no costs were given.
-    feasible
-        Whether anything was certified.
-    labels_needed
-        Fewest accepted labels that could certify, all of them without an error.
-    n_labels, n_learned, n_tested
-        Independent labels in all; those the path was learned on; threshold vectors tested.
-    alpha, delta, method
-        The risk tolerated, the failure probability, the procedure.
-    assumption
-        What the guarantee rests on, and where it is not exact.
-    reason
-        Why nothing is certified; None where something is.
-    """
-
-    thresholds: Floats
-    n: int
-    errors: int
-    bound: float
-    level: float
-    coverage: float
-    composition: Floats
-    expected_cost: float
-    feasible: bool
-    labels_needed: int
-    n_labels: int
-    n_learned: int
-    n_tested: int
-    alpha: float
-    delta: float
-    method: CascadeMethod
-    assumption: str
-    reason: str | None
-
-    def decide(self, confidence: ArrayLike) -> NDArray[np.intp] | int:
-        """Tell which judge decides each item.
-
-        Parameters
-        ----------
-        confidence
-            Of each judge, shape (items, judges), or (judges,) for one item; NaN where a judge
-            gave no answer: it passes the item on.
-
-        Returns
-        -------
-        ndarray of int or int
-            Index of the deciding judge, shape (items,); -1 where all abstain.
-
-        Raises
-        ------
-        ValueError
-            Where the last axis is not that of the judges.
-        """
-        c = as_floats("confidence", confidence)
-        judges = len(self.thresholds)
-        if c.ndim not in (1, 2) or c.shape[-1] != judges:
-            raise ValueError(
-                f"confidence has shape {c.shape}; it must be (items, {judges}) or ({judges},), one "
-                "column a judge"
-            )
-        stage = deciding_judge(np.atleast_2d(c), self.thresholds)
-        return int(stage[0]) if c.ndim == 1 else stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,9 +183,9 @@ def certify_cascade(  # noqa: PLR0913 - one argument an option
         raise ValueError(f"method = {method!r} must be one of {', '.join(get_args(CascadeMethod))}")
     if prefer not in get_args(Preference):
         raise ValueError(f"prefer = {prefer!r} must be one of {', '.join(get_args(Preference))}")
-    c, wrong = _checked(confidence, agrees, unit=unit)
-    price = _prices(costs, c.shape[1])
-    others = None if pool is None else _pool(pool, c.shape[1], unit=unit)
+    c, wrong = answers(confidence, agrees, unit=unit)
+    price = prices(costs, c.shape[1])
+    others = None if pool is None else unlabelled(pool, c.shape[1], unit=unit)
     draws = generator(rng)
     kept = one_of_each(clusters, len(c), draws)
     known = [x[~np.isnan(x)] for x in (c, others) if x is not None]
@@ -286,7 +194,7 @@ def certify_cascade(  # noqa: PLR0913 - one argument an option
     if method == "per_stage":
         found = _stages(case, grid, others, draws, disjoint=disjoint)
     elif grid is not None:
-        found = _walk(case.confidence, case.wrong, _path(grid, c.shape[1]), case)
+        found = _walk(case.confidence, case.wrong, nested_path(grid, c.shape[1]), case)
     elif c.shape[1] == 1:
         found = _single(case, others)
     else:
@@ -315,106 +223,6 @@ def certify_cascade(  # noqa: PLR0913 - one argument an option
         assumption="; ".join((_SAMPLE, *([] if kept is None else [_CLUSTERS]), found.note)),
         reason=found.reason,
     )
-
-
-def quantile_path(pool: ArrayLike, *, steps: int = 10) -> Floats:
-    """Lower all judges together: each step accepts the same share of every judge's verdicts.
-
-    A path for ``certify_cascade(grid=...)`` that needs no label: it suits judges of like
-    strength, and leaves all labels to the test.
-
-    Parameters
-    ----------
-    pool
-        Confidences of items that will not be used for testing, shape (pool, judges); NaN where a
-        judge did not answer.
-    steps
-        Number of steps, at least 1; the last decides everything.
-
-    Returns
-    -------
-    ndarray
-        Threshold vectors, shape (steps, judges).
-
-    Examples
-    --------
-    >>> quantile_path([[0.5, 0.6], [0.7, 0.8], [0.9, 1.0]], steps=3).tolist()
-    [[0.9, 1.0], [0.7, 0.8], [-inf, -inf]]
-    """
-    if isinstance(steps, bool) or steps != int(steps) or steps < 1:
-        raise ValueError(f"steps = {steps} must be a whole number of at least 1")
-    c = as_floats("pool", pool)
-    if c.ndim != 2 or 0 in c.shape:
-        raise ValueError(f"pool has shape {c.shape}; it must be (pool, judges), neither empty")
-    path = np.full((int(steps), c.shape[1]), -np.inf)
-    for m, column in enumerate(c.T):
-        rising = np.sort(column[~np.isnan(column)])
-        if rising.size:
-            place = -(-len(rising) * np.arange(1, steps) // int(steps))
-            path[:-1, m] = rising[len(rising) - place]
-    return path
-
-
-def _checked(confidence: ArrayLike, agrees: ArrayLike, *, unit: bool) -> tuple[Floats, Flags]:
-    c = as_floats("confidence", confidence)
-    if c.ndim != 2 or not c.shape[1]:
-        raise ValueError(f"confidence has shape {c.shape}; it must be (items, judges)")
-    check_scale("confidence", c[~np.isnan(c)], unit=unit)
-    agree = as_floats("agrees", agrees)
-    if agree.shape != c.shape:
-        raise ValueError(
-            f"confidence and agrees differ in shape: {c.shape} and {agree.shape}; both are "
-            "(items, judges)"
-        )
-    answered = ~np.isnan(c)
-    if not np.isin(agree[answered], (0.0, 1.0)).all():
-        raise ValueError("agrees must be 0 or 1 (or bool) wherever confidence is given")
-    return c, (agree == 0.0) & answered
-
-
-def _pool(pool: ArrayLike, judges: int, *, unit: bool) -> Floats:
-    c = as_floats("pool", pool)
-    if c.ndim != 2 or c.shape[1] != judges or not len(c):
-        raise ValueError(f"pool has shape {c.shape}; it must be (pool, {judges}), not empty")
-    check_scale("pool", c[~np.isnan(c)], unit=unit)
-    return c
-
-
-def _prices(costs: ArrayLike | None, judges: int) -> Floats:
-    if costs is None:
-        return np.ones(judges)
-    price = as_floats("costs", costs)
-    if price.shape != (judges,):
-        raise ValueError(f"costs has shape {price.shape}; it must be ({judges},), one a judge")
-    if not (np.isfinite(price) & (price >= 0.0)).all():
-        raise ValueError(f"costs = {price.tolist()} must be finite and not negative")
-    falls = np.flatnonzero(np.diff(price) < 0.0)
-    if falls.size:
-        m = int(falls[0])
-        raise ValueError(
-            f"costs fall from {price[m]:g} (judge {m}) to {price[m + 1]:g} (judge {m + 1}); judges "
-            "must be ordered from cheap to strong"
-        )
-    return price
-
-
-def _path(grid: ArrayLike, judges: int) -> Floats:
-    path = as_floats("grid", grid)
-    if path.ndim == 1:
-        path = np.repeat(np.unique(path)[::-1, None], judges, axis=1)
-    if path.ndim != 2 or path.shape[1] != judges or not len(path):
-        raise ValueError(
-            f"grid has shape {path.shape}; it must be (steps, {judges}) or (steps,), not empty"
-        )
-    if np.isnan(path).any():
-        raise ValueError("grid must not be NaN; infinity where a judge does not decide")
-    rises = np.flatnonzero((path[1:] > path[:-1]).any(axis=1))
-    if rises.size:
-        raise ValueError(
-            f"grid rises from step {int(rises[0])} to step {int(rises[0]) + 1}; every threshold "
-            "must be at most the one before"
-        )
-    return path
 
 
 def _learned(

@@ -45,6 +45,7 @@ _RESTARTS = 10
 _REFUTED = 0.01
 _WORK = 5e8  # votes of distinct patterns times labels times passes: some seconds
 _QUICK = 1e8
+_MANY = 30  # labels from which the ways to mistake them may outnumber the votes
 _ASSUMPTIONS = (
     "the judges' errors are independent given the true label, and as likely on any response",
     "a judge's repeats on a response count as one vote, the commonest",
@@ -253,6 +254,9 @@ def _missing(matrix: Matrix, judge: int, n: int, reason: str) -> Finding:
 def _unanswerable(labels: BallotLabels) -> str | None:
     """Say why no judge's accuracy can be learned, if it is so."""
     cast = labels.codes[labels.codes >= 0]
+    kinds = len(labels.names)
+    if kinds > _MANY and kinds**2 > cast.size:
+        return f"{kinds} labels can be mistaken in more ways than there are votes ({cast.size})"
     known = int(np.count_nonzero(labels.known >= 0))
     if not cast.size:
         return "no judge gave a vote"

@@ -213,7 +213,7 @@ def _main(
     if rows is not None:
         ratings, equal = ratings[rows], equal[rows]
         options = options._replace(clusters=options.clusters[rows])
-    given, n_boot = options._asdict(), panel.ask.n_boot
+    given, n_boot = options._asdict(), _draws(panel.ask)
     alpha = krippendorff_alpha(ratings, level=panel.level, n_boot=n_boot, rng=rng, **given)
     rare = _rare(ratings) if panel.level == "nominal" else ()
     name = f"alpha_{panel.level}"
@@ -273,6 +273,11 @@ def _pairs(panel: _Panel) -> Iterator[Finding]:
         yield _finding(panel, "kappa", told, method, about=about, warnings=rare)
 
 
+def _draws(ask: Ask) -> int:
+    """Give the draws of a bootstrap; one makes no interval."""
+    return ask.n_boot if ask.n_boot > 1 else 0
+
+
 def _without(panel: _Panel, rng: np.random.Generator) -> tuple[list[Finding], list[str]]:
     """Give alpha without each judge in turn, and name the judges that clearly lower it."""
     rated = np.flatnonzero((~np.isnan(panel.ratings)).any(axis=0))
@@ -280,7 +285,7 @@ def _without(panel: _Panel, rng: np.random.Generator) -> tuple[list[Finding], li
         return [], []
     judges = [panel.matrix.judges[judge] for judge in rated.tolist()]
     given = panel.options._asdict() | {"raters": judges}
-    ratings, n_boot = panel.ratings[:, rated], panel.ask.n_boot
+    ratings, n_boot = panel.ratings[:, rated], _draws(panel.ask)
     found = alpha_without(ratings, level=panel.level, n_boot=n_boot, rng=rng, **given)
     rows, worse = [], []
     for left in found:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from panopt.analysis import analyze
 from panopt.cli.show import show_report
-from panopt.cli.text import interval
+from panopt.cli.text import interval, number
 from panopt.findings import Finding, Findings
 from panopt.records.ask import Ask
 from panopt.records.report import CriterionReport, Report
@@ -149,3 +149,39 @@ def test_of_many_criteria_the_first_are_shown() -> None:
     text = printed(report)
     assert text.count("criterion clarity") == 40
     assert "... and 5 more criteria: see --json, or name those to show with --criterion" in text
+
+
+def test_two_values_of_a_wide_scale_are_doubted() -> None:
+    rng = np.random.default_rng(3)
+    rows = [(item, judge) for item in range(30) for judge in "abc"]
+    given = Study.from_columns(
+        {
+            "item": [f"i{item}" for item, _ in rows],
+            "judge": [judge for _, judge in rows],
+            "score": rng.integers(1, 3, len(rows)).tolist(),
+            "scale": ["ordinal:1:5"] * len(rows),
+        }
+    )
+    text = " ".join(printed(analyze(given, Ask(n_boot=0)), 300).split())
+    assert "check the scale: of ordinal:1:5 only 1 and 2 occur" in text
+    assert "check the scale" not in printed(analyze(study(), Ask(n_boot=0)), 300)
+
+
+def test_zero_has_no_sign() -> None:
+    assert (number(-0.0004), number(-0.0006), number(0.0)) == ("0.000", "-0.001", "0.000")
+
+
+def test_labels_have_neither_mean_nor_bias() -> None:
+    rows = [(item, judge) for item in range(12) for judge in "abc"]
+    given = Study.from_columns(
+        {
+            "item": [f"i{item}" for item, _ in rows],
+            "judge": [judge for _, judge in rows],
+            "label": ["xyz"[item % 3] for item, _ in rows],
+            "scale": ["nominal"] * len(rows),
+        }
+    )
+    text = printed(analyze(given, Ask(n_boot=0)))
+    assert "pass rate" not in text
+    assert "noise sd" not in text
+    assert "no bias or noise: the verdicts are labels" in text

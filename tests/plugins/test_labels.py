@@ -319,3 +319,20 @@ def test_llmbar_neighbor_is_refuted_by_fifty_labels(shared: Path) -> None:
     assert any("do not trust verdicts made without human labels" in w for w in found.warnings)
     rest = np.isnan(matrix.human_mean)
     assert np.mean((found.value >= 0.5)[rest] == truth[rest]) >= 0.8  # that of the best judge
+
+
+def test_more_labels_than_votes_can_teach_are_refused_at_once() -> None:
+    rng = np.random.default_rng(0)
+    study = Study.from_columns(
+        {
+            "item": [f"i{k // 3}" for k in range(900)],
+            "judge": ["abc"[k % 3] for k in range(900)],
+            "label": [f"label {k}" for k in rng.integers(0, 400, 900)],
+            "scale": "nominal",
+        }
+    )
+    found = labels.panopt_analyze(study.matrix("score"), Ask(), rng)
+    assert found is not None
+    reasons = {row.reason for row in found}
+    assert len(reasons) == 1
+    assert "can be mistaken in more ways than there are votes (900)" in str(reasons.pop())

@@ -848,3 +848,10 @@ def test_a_pair_that_shares_nothing_says_so() -> None:
     found = _analyze(_columns(ratings, "binary"), Ask(n_boot=20))
     pair = found.named("kappa", subject="j1 ~ j2")[0]
     assert pair.reason == "0 response(s) judged by both; kappa needs two"
+
+
+def test_one_draw_makes_no_interval_and_no_trouble() -> None:
+    ratings = np.random.default_rng(0).integers(0, 2, (30, 3)).astype(float)
+    (alpha,) = _analyze(_columns(ratings, "binary"), Ask(n_boot=1)).named("alpha_nominal")
+    assert alpha.value is not None
+    assert alpha.low is None

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from panopt.records.ask import Ask
 from panopt.records.report import CriterionReport
 
 __all__ = ["next_steps"]
 
+#: Fewer responses than this may well show two levels of many by chance.
+FEW = 20
+
 
 def next_steps(part: CriterionReport, ask: Ask) -> tuple[str, ...]:
     """Give the next steps for one criterion, the most useful one first."""
-    return (*_labels(part, ask), *_decisions(part))
+    return (*_scale(part), *_labels(part, ask), *_decisions(part))
+
+
+def _scale(part: CriterionReport) -> tuple[str, ...]:
+    """Doubt a scale of which two values alone are used: they may be labels, not levels."""
+    scale, scores = part.matrix.scale, part.matrix.votes.score
+    levels = scale.levels
+    if scale.kind != "ordinal" or levels is None or len(levels) <= 2:
+        return ()
+    used = np.unique(scores[np.isfinite(scores)])
+    if len(used) != 2 or part.matrix.n_responses < FEW:
+        return ()
+    low, high = scale.raw(used).tolist()
+    step = (
+        f"check the scale: of {scale} only {low:g} and {high:g} occur; if they are two verdicts, "
+        "add --scale nominal, or recode them as 0 and 1"
+    )
+    return (step,)
 
 
 def _labels(part: CriterionReport, ask: Ask) -> tuple[str, ...]:

@@ -130,7 +130,8 @@ def _systems(part: CriterionReport, ask: Ask, digits: int) -> list[RenderableTyp
     kinds = {kind: code for code, (kind, count) in enumerate(kinds.items()) if count}
     if digits < 3 and len(kinds) > MOST_KINDS:  # the totals are below
         kinds = {}
-    table = _table("system", "responses", "mean", "pass rate", *kinds)
+    scored = matrix.scale.kind != "nominal"  # labels have no mean
+    table = _table("system", "responses", *(("mean", "pass rate") if scored else ()), *kinds)
     names = matrix.names["system"]
     sizes = np.bincount(matrix.systems[matrix.systems >= 0], minlength=len(names))
     present = np.flatnonzero(sizes).tolist()
@@ -141,12 +142,11 @@ def _systems(part: CriterionReport, ask: Ask, digits: int) -> list[RenderableTyp
         table.add_row(
             shown(name or "(unnamed)"),
             f"{sizes[code]:,}",
-            interval(_first(part, "mean", name), digits),
-            interval(_first(part, "pass_rate", name), digits),
+            *(interval(_first(part, of, name), digits) for of in ("mean", "pass_rate") if scored),
             *(Text(f"{counts[k]:,}", style=DECISION_STYLES[kind]) for kind, k in kinds.items()),
         )
-    passes = f"pass rate: share of responses at {ask.threshold:g} or above"
-    return [table, *_more(len(present), "system"), Text(passes, "dim")]
+    passes = Text(f"pass rate: share of responses at {ask.threshold:g} or above", "dim")
+    return [table, *_more(len(present), "system"), *([passes] if scored else [])]
 
 
 def _judges(part: CriterionReport, digits: int) -> list[RenderableType]:
@@ -157,17 +157,19 @@ def _judges(part: CriterionReport, digits: int) -> list[RenderableType]:
     counts = np.bincount(votes.judge * size[1] + votes.status, minlength=size[0] * size[1])
     counts = counts.reshape(size)
     kinds = [k for k in range(len(STATUSES)) if k == 0 or counts[:, k].any()]
-    table = _table("judge", *(STATUSES[k] for k in kinds), f"bias vs {anchor}", "noise sd")
+    known = any(row.value is not None for row in part.findings.named("noise_sd"))
+    columns = (f"bias vs {anchor}", "noise sd") if known else ()
+    table = _table("judge", *(STATUSES[k] for k in kinds), *columns)
     reasons: dict[str, None] = {}
     for code, name in enumerate(matrix.judges[:MOST_ROWS]):
         quality = [_first(part, finding, name) for finding in ("bias", "noise_sd")]
         reasons |= {row.reason: None for row in quality if row is not None and row.reason}
-        numbers = [interval(row, digits) for row in quality]
+        numbers = [interval(row, digits) for row in quality if known]
         table.add_row(shown(name), *(f"{counts[code, k]:,}" for k in kinds), *numbers)
     lines = [
         shown(f"no bias or noise: {reason}", "dim", longest=LONGEST_NOTE) for reason in reasons
     ]
-    if not lines:
+    if known and not lines:
         words = (
             "bias: how much higher the judge scores; noise sd: the usual size of its other errors"
         )

@@ -31,7 +31,10 @@ def shown(text: str, style: str = "", *, longest: int = LONGEST) -> Text:
 
 def number(value: float | None, digits: int = 3) -> str:
     """Write a number, or a dash where there is none."""
-    return "-" if value is None else f"{value:.{digits}f}"
+    if value is None:
+        return "-"
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
 
 
 def interval(row: Finding | None, digits: int = 3) -> Text:

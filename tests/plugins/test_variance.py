@@ -146,7 +146,7 @@ def test_mostly_noise_says_what_to_do() -> None:
     rng = np.random.default_rng(1)
     noisy = analyzed(matrix_of((rng.random((40, 3, 1)) < 0.5).astype(np.float64), scale="binary"))
     assert len(noisy.notes) == 1
-    assert "`panopt power --design`" in noisy.notes[0]
+    assert "`panopt power --design` with --se" in noisy.notes[0]
     clear = rng.random((40, 1, 1)) + 0.01 * rng.random((40, 3, 1))
     assert analyzed(matrix_of(np.asarray(clear / 1.01))).notes == ()
 

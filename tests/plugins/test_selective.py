@@ -10,7 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from panopt.plugins.selective import certify_threshold, panopt_analyze, zero_error_labels
+from panopt.plugins.selective import (
+    certify_cascade,
+    certify_panel,
+    certify_threshold,
+    panopt_analyze,
+    zero_error_labels,
+)
 from panopt.records.ask import Ask
 from panopt.records.scale import Scale
 from panopt.stats import certify as ground
@@ -142,6 +148,113 @@ def test_hook_compares_labels_on_a_nominal_scale(judged: Judge) -> None:
     found = panopt_analyze(matrix, replace(case.consensus, verdict=labels), Ask())
     assert found is not None
     assert found.rows[2].value == 37 / 40
+
+
+def judged_sets(shared: Path, name: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Give confidence and agreement of the judges of a real set, weak to strong: a population."""
+    table = pq.read_table(shared / "data" / "sets" / name / "scores.parquet").to_pandas()
+    if name == "llm_rubric":  # does the satisfaction of humans exceed 2.5? token probabilities
+        human = table.query("judge_kind == 'human'").groupby(["item_id", "task"]).score.mean()
+        llm = table.query("judge_kind == 'llm'").join(
+            human.rename("human"), on=["item_id", "task"], how="inner"
+        )
+        llm = llm.dropna(subset=["human"])
+        high = (llm.p3 + llm.p4).to_numpy()
+        c, a = np.maximum(high, 1 - high), (high >= 0.5) == (llm.human >= 2.5).to_numpy()
+        return c[:, None], a[:, None]
+    if name == "judgebench_rm":  # margins of five reward models
+        rows = table.query("judge_kind == 'metric' and order == 0")
+        score = rows.pivot_table(index="item_id", columns="judge", values="margin")
+        right = rows.groupby("item_id").label.first().reindex(score.index).to_numpy() == 1
+        margin = score.to_numpy()
+        c, a = 1 / (1 + np.exp(-np.abs(margin))), (margin > 0) == right[:, None]
+    else:  # vote share of three panels of three judges
+        rows = table.query("judge_kind == 'llm'")
+        votes = rows.pivot_table(index="item_id", columns="judge", values="score")
+        right = rows.groupby("item_id").label.first().reindex(votes.index).to_numpy() == 1
+        order = votes.eq(right.astype(float), axis=0).mean().sort_values().index
+        share = np.stack(
+            [votes[order[i : i + 3]].mean(axis=1).to_numpy() for i in (0, 3, 6)], axis=1
+        )
+        c, a = np.maximum(share, 1 - share), (share > 0.5) == right[:, None]
+    best = np.argsort(a.mean(axis=0), kind="stable")
+    return c[:, best], a[:, best]
+
+
+REAL = ["triviaqa_judges_dev", "llm_rubric", "judgebench_rm"]
+
+
+def failures_and_coverage(
+    population: tuple[NDArray[np.float64], NDArray[np.bool_]],
+    draws: int,
+    alpha: float,
+    method: str,
+) -> tuple[float, float]:
+    c, a = population
+    failed, kept = 0, 0.0
+    for seed in range(draws):
+        rng = np.random.default_rng(seed)
+        drawn = rng.integers(0, len(c), 500)
+        if method in {"mean", "learned"}:
+            panel = certify_panel(c[drawn], a[drawn], alpha=alpha, combine=method, rng=rng)  # type: ignore[arg-type]
+            verdict = panel.decide(c, a)
+            accepted, wrong = verdict >= 0, verdict == 0
+        else:
+            found = certify_cascade(c[drawn], a[drawn], alpha=alpha, method=method, rng=rng)  # type: ignore[arg-type]
+            judge = np.asarray(found.decide(c))
+            accepted, wrong = judge >= 0, ~a[np.arange(len(a)), judge]
+        kept += float(accepted.mean()) / draws
+        failed += bool(accepted.any()) and float(wrong[accepted].mean()) > alpha
+    return failed / draws, kept
+
+
+@pytest.mark.parametrize("method", ["joint_path", "per_stage", "mean", "learned"])
+@pytest.mark.parametrize("name", REAL)
+def test_T_4_cascade_and_panel_keep_their_promise_on_real_judges(
+    shared: Path, name: str, method: str
+) -> None:
+    # All items of a set are the population, so its risk is known; labels are drawn from it.
+    failed, _ = failures_and_coverage(judged_sets(shared, name), 25, 0.15, method)
+    assert failed <= 0.1 + 3 * np.sqrt(0.09 / 25)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["joint_path", "per_stage", "mean", "learned"])
+@pytest.mark.parametrize("alpha", [0.1, 0.15, 0.2])
+@pytest.mark.parametrize("name", REAL)
+def test_T_4_cascade_and_panel_keep_their_promise_in_many_draws(
+    shared: Path, name: str, alpha: float, method: str
+) -> None:
+    failed, _ = failures_and_coverage(judged_sets(shared, name), 400, alpha, method)
+    assert failed <= 0.1 + 3 * np.sqrt(0.09 / 400)
+
+
+def test_T_4_joint_path_keeps_more_of_real_judges_than_stage_by_stage(shared: Path) -> None:
+    population = judged_sets(shared, "triviaqa_judges_dev")
+    kept = {
+        method: failures_and_coverage(population, 20, 0.1, method)[1]
+        for method in ("joint_path", "per_stage", "mean")
+    }
+    assert kept["joint_path"] > kept["per_stage"] + 0.05
+    assert kept["mean"] > kept["per_stage"] + 0.05
+
+
+def test_confidence_off_the_unit_interval_is_refused_unless_said_to_be_margins() -> None:
+    margins = np.linspace(-3, 3, 100)
+    with pytest.raises(
+        ValueError, match=r"confidence must lie in \[0, 1\], not -3 to 3; pass unit"
+    ):
+        certify_threshold(margins, np.ones(100))
+    assert certify_threshold(margins, np.ones(100), unit=False).coverage == 1.0
+    with pytest.raises(ValueError, match="confidence must be finite"):
+        certify_threshold([0.5, np.inf], [1, 1], unit=False)
+
+
+def test_labels_of_one_class_are_answers() -> None:
+    c = np.linspace(0, 1, 100)
+    assert certify_threshold(c, np.ones(100)).coverage == 1.0
+    never = certify_threshold(c, np.zeros(100))
+    assert (never.feasible, never.coverage, never.bound) == (False, 0.0, 1.0)
 
 
 def test_T_4_success_on_real_judges_with_a_known_population(shared: Path) -> None:

@@ -177,6 +177,8 @@ def test_bad_arguments_are_named(residuals: object, alpha: float, message: str) 
 def test_bad_scale_and_levels_are_named() -> None:
     with pytest.raises(ValueError, match="scale_low = 1 must be below"):
         split_interval([0.5], 0.1, scale_low=1, scale_high=1)
+    with pytest.raises(ValueError, match="prediction must be finite"):
+        split_interval([np.inf], 0.1, scale_low=0, scale_high=1)
     with pytest.raises(ValueError, match="threshold must not be NaN"):
         split_interval([0.5], np.nan, scale_low=0, scale_high=1)
     with pytest.raises(ValueError, match="levels must be one rising row"):

@@ -244,6 +244,8 @@ def split_interval(
     f = as_floats("prediction", prediction)
     if not scale_low < scale_high:
         raise ValueError(f"scale_low = {scale_low} must be below scale_high = {scale_high}")
+    if np.isinf(f).any():
+        raise ValueError("prediction must be finite, NaN where there is none")
     if np.isnan(threshold):
         raise ValueError("threshold must not be NaN")
     half: float | Floats = float(threshold)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import stats
 
 from panopt.stats.binomial import risk_upper, zero_error_labels
 from panopt.stats.cascade import CertifiedCascade, certify_cascade, quantile_path
@@ -288,6 +289,30 @@ def test_margins_are_taken_when_said_to_be() -> None:
     c, a = c[:500], a[:500]
     plain, scaled = (certify_cascade(x, a, alpha=0.2, unit=x is c) for x in (c, 7 * c - 3))
     assert (plain.n, plain.errors, plain.bound) == (scaled.n, scaled.errors, scaled.bound)
+
+
+def test_steps_of_a_given_path_that_hold_too_few_labels_are_passed_over() -> None:
+    c, a = np.random.default_rng(0).random((200, 2)), np.ones((200, 2))
+    found = certify_cascade(c, a, grid=[1.0, 0.99, 0.5, 0.2])
+    assert found.thresholds.tolist() == [0.2, 0.2]
+    assert found.n_tested == 2
+    assert "passed over" in found.assumption
+    none = certify_cascade(c, a, grid=[1.0])
+    assert none.reason is not None
+    assert "0 errors in 0 accepted labels" in none.reason
+
+
+def test_a_failed_step_of_a_path_stops_it() -> None:
+    c = np.repeat([[0.9], [0.5]], [40, 400], axis=0)
+    a = np.ones((440, 1))
+    a[:6] = 0.0
+    found = certify_cascade(np.tile(c, 2), np.tile(a, 2), grid=[0.9, 0.5])
+    assert not found.feasible
+    bound = stats.beta.ppf(0.9, 7, 34)
+    assert found.reason == (
+        f"the most cautious step has 6 errors in 40 accepted labels: the risk may be {bound:.3f}, "
+        "above alpha = 0.1"
+    )
 
 
 def test_quantile_path_lowers_all_judges_alike() -> None:

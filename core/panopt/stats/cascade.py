@@ -49,6 +49,10 @@ _LEARNED = (
     "the path was learned on {learned} labels and tested on the other {tested}: exact for a risk "
     "of any shape"
 )
+_GIVEN = (
+    "a path fixed beforehand: exact where the risk of the cascade does not fall along it (steps "
+    "with too few labels are passed over)"
+)
 _STAGES = (
     "each judge was tested at delta / {judges} on the items that those before it abstained on; "
     "which these are was settled on the same labels, a selection effect too small for simulation "
@@ -156,7 +160,8 @@ def certify_cascade(  # noqa: PLR0913 - one argument an option
     fixed selective rule, so its errors on the other labels are Bin(n, risk) given the n it
     accepts, and its exact test is valid. Steps are tested in their order until one fails: to err,
     the first step whose risk exceeds alpha must pass, which has probability at most delta
-    whatever the risks look like. Nothing is divided, and no step is passed over.
+    whatever the risks look like. Nothing is divided, and no step is passed over; of a `grid`
+    those are that hold too few labels to pass, which depends on confidences alone.
 
     Per stage: each judge's threshold is certified at delta / judges among the items that reach
     it (:func:`panopt.stats.certify.certify_threshold`); by the union bound all hold with
@@ -250,7 +255,10 @@ def _walk(
     """Test the steps of a path in their order until one fails."""
     learned = len(case.confidence) - len(confidence)
     n, k = tally(confidence, wrong, path)
-    note = note or "a path fixed beforehand: exact for a risk of any shape"
+    if not note:
+        # Steps that cannot pass whatever the labels say must not end a path given by hand.
+        held = n >= min(zero_error_labels(case.alpha, case.delta), n.max())
+        n, k, path, note = n[held], k[held], path[held], _GIVEN
     passed = certifies(k, n, alpha=case.alpha, delta=case.delta)
     failed = np.flatnonzero(~passed)
     tested = int(failed[0]) + 1 if failed.size else len(path)

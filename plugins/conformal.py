@@ -304,7 +304,7 @@ def _nothing(case: ConformalCase, n: int, reason: str, labels_needed: int | None
         None,
         n=n,
         method=f"split conformal, coverage {1 - case.ask.alpha:g}",
-        headline=True,
+        headline=case.matrix.scale.kind in {"ordinal", "continuous"},  # else there never is one
         reason=reason,
         details={"labels_needed": labels_needed},
     )

@@ -173,10 +173,11 @@ def _distrust(together: Interdependence) -> str:
             "score(s) against the others, in camps that one quality of the responses does not "
             f"explain; scores alone cannot tell which camp is right: {mend}"
         )
+    pairs = "1 pair" if found.n_dependent == 1 else f"{found.n_dependent} pairs"
     below = f"; it rates {_list(together.names, found.below_chance)} below chance"
     return (
-        f"do not trust this panel on its own: its judges agree in camps ({found.n_dependent} pairs "
-        "of judges) that one truth does not explain, and the larger camp may share an error: "
+        f"do not trust this panel on its own: its judges agree in camps ({pairs} of "
+        "judges) that one truth does not explain, and the larger camp may share an error: "
         f"{mend}. A label model (Dawid-Skene) overturns {found.overturned:.0%} of the majorities "
         f"and is over 99% sure of {found.certain:.0%} of its labels"
         + (below if found.below_chance else "")

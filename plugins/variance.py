@@ -123,7 +123,7 @@ def panopt_analyze(matrix: Matrix, ask: Ask, rng: np.random.Generator) -> Findin
     if share is not None and share >= _MOSTLY_NOISE:
         notes.append(
             f"{matrix.criterion}: {share:.0%} of the variance of a single score is judge noise; "
-            "`panopt power --design` with --se says which numbers of items and judges make up for it"
+            "`panopt power --design` with --se says how many items and judges make up for it"
         )
     if found.repeat.reason is not None:
         return Findings(tuple(rows), notes=tuple(notes))

@@ -196,6 +196,7 @@ def test_hook_gives_sets_of_names_and_says_which_are_in(judged: Judged) -> None:
     (row,) = found.named("conformal_set_size")
     assert row.headline
     assert found.rows[0].reason == "labels have no distance on a nominal scale"
+    assert not found.rows[0].headline
     holds = np.column_stack([found.columns[f"conformal_holds_{name}"] for name in names])
     np.testing.assert_array_equal(holds.sum(axis=1), found.columns["conformal_set_size"])
     new = np.arange(120, 300)

@@ -212,6 +212,9 @@ def panopt_analyze(matrix: Matrix, ask: Ask, rng: np.random.Generator) -> Findin
             f"{matrix.n_judges} judges: offset and noise of so many take --aggregate ordinal_probit"
         )
         return _unknown(matrix, why)
+    if matrix.n_responses < _FEW:
+        why = f"{matrix.n_responses} response(s) of {_FEW} needed to tell offset from noise"
+        return _unknown(matrix, why)
     n_used = min(matrix.n_responses, _SAMPLE)
     chosen = np.arange(n_used)
     if n_used < matrix.n_responses:

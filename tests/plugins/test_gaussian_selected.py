@@ -30,13 +30,13 @@ def labelled(seed: int, chosen: str, n_judges: int = 1) -> GaussianPanel:
 def test_labels_chosen_by_the_judges_scores_are_told(chosen: str, told: str, n_judges: int) -> None:
     for seed in range(3):
         warnings = labelled(seed, chosen, n_judges).warnings
-        assert any("the anchor scored responses" in text and told in text for text in warnings)
+        assert any("the responses that humans scored" in text and told in text for text in warnings)
 
 
 @pytest.mark.parametrize("draws", [40, pytest.param(100, marks=pytest.mark.slow)])
 def test_labels_on_a_random_sample_raise_no_alarm(draws: int) -> None:
     alarms = sum(
-        any("the anchor scored" in text for text in labelled(seed, "random").warnings)
+        any("the responses that humans scored" in text for text in labelled(seed, "random").warnings)
         for seed in range(draws)
     )
     assert alarms <= 1  # z beyond 3.5, twice: 1 in 1000

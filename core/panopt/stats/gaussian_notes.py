@@ -72,7 +72,8 @@ def on_related(
     others = [k for k in range(anchor.size) if not anchor[k] and k not in close]
     if close and len(others) > 1:
         warnings.append(
-            f"{names(others)} seem to share errors that {names(close)} and the anchor do not: "
+            f"{names(others)} seem to share errors that {names(close)} and the human labels do "
+            "not: "
             "intervals take all errors for independent and are too narrow"
         )
     return warnings
@@ -121,8 +122,8 @@ def on_selected(shift: float, spread: float) -> list[str]:
         return []
     seen = "spread otherwise" if abs(shift) <= _CLEAR else "higher" if shift > 0 else "lower"
     told = (
-        f"the anchor scored responses whose scores from the judges are {seen} than the others': "
-        "where it was given those for the judges' scores, biases are off and intervals too narrow, "
+        f"the responses that humans scored have scores from the judges {seen} than the others': "
+        "where they were chosen for the judges' scores, biases are off and intervals too narrow, "
         "which nothing here can show or mend; label a random sample"
     )
     return [told]

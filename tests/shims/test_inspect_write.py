@@ -126,8 +126,14 @@ def test_inspect_reads_a_score_for_every_judged_sample(inspect_logs: Path, copy:
         assert details["outcome"] == "decided"
         assert details["n_votes"] == part.consensus.n_votes[i]
         assert "conformal_low" not in details, "no interval of a score of two values"
-    words = log.samples[5].scores["panopt"].explanation
+
+
+def test_J_12_the_explanation_says_who_voted_what(inspect_logs: Path, copy: Path) -> None:
+    report = annotate(inspect_logs / "human_scorer.eval", copy)
+    [part] = report.criteria
+    words = read_back(copy).samples[5].scores["panopt"].explanation
     assert "replay/judge-a 1, replay/judge-b 1, replay/judge-c failed" in words
+    assert part.matrix.votes.status.size == 30, "every vote stays in the records, failed ones too"
 
 
 def test_the_samples_table_shows_what_the_samples_hold(inspect_logs: Path, copy: Path) -> None:

@@ -400,11 +400,11 @@ def test_judges_that_err_together_are_not_called_friends_of_the_anchor() -> None
     shared = 0.2 * np.random.default_rng(0).standard_normal(300)
     theirs = (data.judge == 1) | (data.judge == 2)
     score = data.score + np.where(theirs, shared[data.item], 0.0)
-    names = ["one", "two", "three", "human"]
+    names = ["one", "two", "three", "people"]
     panel = hierarchical_gaussian(data.item, data.judge, score, anchor=3, names=names)
     told = [text for text in panel.warnings if "correlate" in text or "share errors" in text]
     assert any("two and three" in text for text in told)
-    assert not any("human" in text for text in panel.warnings)
+    assert not any("people" in text for text in panel.warnings)
 
 
 # --- who scored what may depend on what it is ---------------------------------------------

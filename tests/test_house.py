@@ -54,6 +54,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "panopt.analysis": (*GROUND, "panopt.host"),
     "panopt.writing": (*GROUND, "panopt.host", "panopt.responses"),
     "panopt.certificates": (*GROUND, "panopt.host", "panopt.analysis", "panopt.writing"),
+    "panopt.replay": (*GROUND, "panopt.host", "panopt.analysis", "panopt.certificates"),
     "panopt.cli": ("panopt",),
     "panopt.__main__": ("panopt.cli",),
     "panopt": ("panopt",),  # the package itself names its public names, for readers of types

@@ -15,6 +15,7 @@ from panopt.cli.calibrate import calibrate
 from panopt.cli.demo import demo
 from panopt.cli.plugins import plugins
 from panopt.cli.power import power
+from panopt.cli.replay import replay
 from panopt.cli.text import plain
 from panopt.errors import PanoptError
 
@@ -55,6 +56,7 @@ def _options(
 app.command()(analyze)
 app.command()(calibrate)
 app.command()(power)
+app.command()(replay)
 app.command()(plugins)
 app.command()(demo)
 

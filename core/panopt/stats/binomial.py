@@ -7,6 +7,8 @@ bound here depends on a normal approximation except Wilson's, which says so.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -247,6 +249,12 @@ def zero_error_labels(alpha: float, delta: float) -> int:
     """
     _probability("alpha", alpha)
     _probability("delta", delta)
+    return _without_error(alpha, delta)
+
+
+@lru_cache(maxsize=256)
+def _without_error(alpha: float, delta: float) -> int:
+    """Find the count once: every certificate asks for it, and replays make thousands."""
     return int(labels_needed(0, alpha=alpha, delta=delta))
 
 

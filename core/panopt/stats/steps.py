@@ -9,6 +9,7 @@ how exactly they do: see :class:`Steps` ``.assumption`` and the notes of
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -52,6 +53,9 @@ LABELS_A_VALUE = 4
 #: A grid from a pool starts where its first step holds enough labels but for this many standard
 #: deviations.
 MARGIN = 3.0
+
+#: Counts of labels whose steps are remembered: replays ask for the same ones over and over.
+REMEMBERED = 4096
 
 MONOTONE = "exact where risk does not fall as confidence falls"
 
@@ -154,6 +158,7 @@ def _grid_steps(steps: Floats, goal: Goal) -> Steps:
     return Steps(steps, need, text)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _start(n: int, goal: Goal, level: float) -> tuple[tuple[int, float], ...]:
     """Give the numbers of labels at which parts of the level enter; depends on counts alone."""
     none, some = labels_needed([0, START_ERRORS], alpha=goal.alpha, delta=level)
@@ -221,6 +226,7 @@ def _own_steps(ascending: Floats, everything: float, goal: Goal) -> Steps:
     return Steps(steps, starts[0][0], text, entries=entries)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _preset_counts(n: int, starts: tuple[tuple[int, float], ...], goal: Goal) -> NDArray[np.int64]:
     """Take the counts at which one more error becomes tolerable, or some of them where many."""
     alpha, delta, start = goal.alpha, goal.delta, starts[len(starts) > 1][0]

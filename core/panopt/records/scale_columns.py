@@ -38,15 +38,18 @@ class ScaleColumns:
         self.source, self.sources = study.codes("source")
         self.item = study.table["item"]
         #: Where a judgment says which of two responses was shown first, it compares them.
-        self.paired = ~np.isnan(study.numbers("order"))
+        self.paired = np.zeros(len(study), dtype=np.bool_)
+        if study.table["order"].null_count < len(study):
+            self.paired = ~np.isnan(study.numbers("order"))
         #: Source and text of every scale that may well be another.
         self.doubts: list[tuple[str | None, str]] = []
 
     def blocks(self) -> list[NDArray[np.intp]]:
         """Give the rows of each criterion and judge (a human apart from a judge of his name)."""
         sizes = (len(self.criteria), len(self.judges), 2)
-        key = np.ravel_multi_index((self.criterion, self.judge, self.human), sizes)
-        key = key.astype(np.min_scalar_type(math.prod(sizes)))
+        kind = np.min_scalar_type(math.prod(sizes))
+        key = self.criterion.astype(kind) * kind.type(2 * len(self.judges))
+        key += self.judge.astype(kind) * kind.type(2) + self.human.astype(kind)
         order = np.argsort(key, kind="stable")
         return np.split(order, np.flatnonzero(np.diff(key[order])) + 1)
 

@@ -250,7 +250,7 @@ def _body(parts: VarianceComponents, study: DecisionStudy) -> list[RenderableTyp
 
 def _pilot(found: Design) -> str:
     return (
-        f"{found.items:,} items x {found.judges:,} judges x {found.repeats:,} repeats: se "
+        f"{found.items:,} items x {found.judges:,} judges x {found.repeats:,} repeat(s): se "
         f"{_error(found.se)} for judges like these, {_error(found.se_fixed)} for these judges"
     )
 

@@ -249,8 +249,9 @@ def _body(parts: VarianceComponents, study: DecisionStudy) -> list[RenderableTyp
 
 
 def _pilot(found: Design) -> str:
+    times = "1 repeat" if found.repeats == 1 else f"{found.repeats:,} repeats"
     return (
-        f"{found.items:,} items x {found.judges:,} judges x {found.repeats:,} repeat(s): se "
+        f"{found.items:,} items x {found.judges:,} judges x {times}: se "
         f"{_error(found.se)} for judges like these, {_error(found.se_fixed)} for these judges"
     )
 

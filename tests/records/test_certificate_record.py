@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from panopt.errors import AskError, CertificateError
 from panopt.records.ask import Ask
-from panopt.records.certificate import FORMAT, Certificate
+from panopt.records.certificate import Certificate
 
 CONTENT: dict[str, Any] = {
     "scope": {
@@ -106,8 +106,7 @@ def test_any_numbers_and_names_come_back(threshold: float, alpha: float, name: s
 
 @pytest.mark.parametrize("path", leaves(json.loads(made().to_json())), ids=str)
 def test_every_value_that_is_edited_is_noticed(path: tuple[str | int, ...]) -> None:
-    message = "was changed after it was made" if path != ("format",) else "is a certificate of form"
-    with pytest.raises(CertificateError, match=message):
+    with pytest.raises(CertificateError, match="was changed after it was made"):
         Certificate.from_json(changed(made().to_json(), path))
 
 
@@ -141,7 +140,10 @@ def test_an_edit_with_a_new_hash_must_still_prove_what_it_promises() -> None:
         ('{"format": 1, "format": 1}', "the key 'format' stands there twice"),
         ('{"format": NaN}', "NaN is no finite number"),
         ('{"format": 1e999}', "1e999 is no finite number"),
-        ('{"format": 2, "scope": {}, "sha256": ""}', f"of format 2; this panopt reads .* {FORMAT}"),
+        (
+            '{"format": 3, "scope": {}, "sha256": ""}',
+            "of format 3; this panopt reads formats 1 and 2",
+        ),
         ('{"format": true, "scope": {}, "sha256": ""}', "was changed"),
         ('{"format": 1, "scope": {}, "sha256": null}', "was changed"),
     ],
@@ -162,7 +164,7 @@ def test_what_is_no_certificate_is_told(text: str, message: str) -> None:
         ({"alpha": 0.0}, "greater than 0"),
         ({"delta": 1.0}, "less than 1"),
         ({"date": "March"}, "date"),
-        ({"seen": []}, "at least 1 item"),
+        ({"seen": []}, "format 1, of a panel, has `seen`"),
         ({"deciding": []}, "at least 1 item"),
         ({"versions": None}, "versions"),
         ({"more": 1}, "Extra inputs"),

@@ -1,9 +1,12 @@
 """A certificate: which verdicts may be trusted without labels, and on what that rests.
 
 Made by ``panopt calibrate`` from labelled logs, applied by ``panopt analyze --certificate`` to logs
-of the same judges. It holds everything the promise depends on, so that whoever applies it can
-see whether it still fits, and a hash of all that: what was edited by accident is refused. The hash
-is no signature: it tells nothing of who made the file.
+of the same judges, and by live cascades (:mod:`panopt.records.live`). It is of a panel, whose
+pooled confidence has one threshold, or of a cascade, whose judges are asked in order until one
+is sure enough: each has a threshold of its own, and the promise is of the whole. It holds
+everything the promise depends on, so that whoever applies it can see whether it still fits, and a
+hash of all that: what was edited by accident is refused. The hash is no signature: it tells nothing
+of who made the file.
 """
 
 from __future__ import annotations
@@ -16,25 +19,34 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from panopt.errors import CertificateError
 from panopt.records.scale import Scale
+from panopt.records.stage import ALWAYS, Count, Deciding, Frozen, Level, Stage
 
-__all__ = ["FORMAT", "Certificate", "CertifiedJudge", "Deciding", "Scope", "Seen"]
+__all__ = [
+    "ALWAYS",
+    "FORMAT",
+    "FORMATS",
+    "Certificate",
+    "CertifiedJudge",
+    "Deciding",
+    "Level",
+    "Scope",
+    "Seen",
+    "Stage",
+]
 
-#: Version of what a certificate holds and means; others are refused.
+#: Versions of what a certificate holds and means, of a panel and of a cascade; others are refused.
 FORMAT: Literal[1] = 1
+FORMAT_OF_CASCADE: Literal[2] = 2
+FORMATS = (FORMAT, FORMAT_OF_CASCADE)
 
 Share = Annotated[float, Field(gt=0, lt=1)]
-Count = Annotated[int, Field(ge=0)]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class CertifiedJudge(_Frozen):
+class CertifiedJudge(Frozen):
     """A judge as it was when the certificate was made."""
 
     name: str
@@ -53,7 +65,7 @@ class CertifiedJudge(_Frozen):
         return scale
 
 
-class Scope(_Frozen):
+class Scope(Frozen):
     """What a certificate is for: anything else is refused."""
 
     criterion: str
@@ -63,25 +75,16 @@ class Scope(_Frozen):
     judges: tuple[CertifiedJudge, ...] = Field(min_length=1)
     """The panel, by name."""
     aggregate: str
-    """How its votes become a verdict and a confidence."""
+    """How its votes become a verdict and a confidence: ``majority`` ..., or ``cascade``."""
     confidence: str
-    """Where the confidence comes from: ``vote share`` ..."""
+    """Where the confidence comes from: ``vote share`` ...; of a cascade, judge by judge."""
     threshold: float = Field(ge=0, le=1)
     """A response passes at or above this value on [0, 1]."""
     min_successful: int = Field(ge=1)
     """Decisive judges a verdict takes."""
 
 
-class Deciding(_Frozen):
-    """Who decides from which confidence on."""
-
-    judge: str
-    """A judge by name, or ``panel``."""
-    threshold: float | None
-    """Verdicts of at least this confidence are trusted; None: never."""
-
-
-class Seen(_Frozen):
+class Seen(Frozen):
     """So many labelled responses had this confidence from this many votes."""
 
     votes: int = Field(ge=1)
@@ -92,15 +95,15 @@ class Seen(_Frozen):
     """Labelled responses, one of each cluster."""
 
 
-class Certificate(_Frozen):
+class Certificate(Frozen):
     """A threshold from which verdicts may be trusted, what is promised, and on what it rests."""
 
-    format: Literal[1] = FORMAT
-    """Version of what a certificate holds and means."""
+    format: Literal[1, 2] = FORMAT
+    """Version of what a certificate holds and means: 1 of a panel, 2 of a cascade."""
     scope: Scope
     """What it is for."""
-    deciding: tuple[Deciding, ...] = Field(min_length=1)
-    """Thresholds, in the order in which judges are asked; one entry where a panel decides."""
+    deciding: tuple[Stage | Deciding, ...] = Field(min_length=1)
+    """Thresholds: stages in the order in which judges are asked, or one entry for a panel."""
     alpha: Share
     """Share of the trusted verdicts that may disagree with humans."""
     delta: Share
@@ -115,12 +118,14 @@ class Certificate(_Frozen):
     """Level of the test: delta, or less where delta was shared among tests."""
     coverage: float = Field(ge=0, le=1)
     """Share of the labelled responses that is trusted."""
+    expected_cost: float | None = Field(default=None, ge=0)
+    """Mean cost of a response, in a cascade: of every judge asked until one decides."""
     n_labels: int = Field(ge=1)
     """Independent labels in all."""
     n_tied: Count
     """Labelled responses on which humans were tied: counted as disagreements."""
     n_undecided: Count
-    """Labelled responses left out because the panel had no verdict."""
+    """Labelled responses left out: the panel had no verdict, or no judge of the cascade a row."""
     n_responses: int = Field(ge=1)
     """Responses of the criterion in the logs, labelled or not."""
     promised: str
@@ -131,8 +136,8 @@ class Certificate(_Frozen):
     """What the promise rests on."""
     warnings: tuple[str, ...] = ()
     """What the logs it was made from hold against that."""
-    seen: tuple[Seen, ...] = Field(min_length=1)
-    """Confidences and votes of the labelled responses, one of each cluster: to notice drift."""
+    seen: tuple[Seen, ...] = ()
+    """Of a panel, confidences and votes of the labelled responses, one of each cluster."""
     seed: Count
     """Seed of the draw within clusters."""
     data: str
@@ -154,7 +159,8 @@ class Certificate(_Frozen):
         """Refuse counts that contradict each other or do not prove the promise."""
         from panopt.stats.binomial import certifies  # noqa: PLC0415 - scipy is imported late
 
-        seen = sum(row.count for row in self.seen)
+        stages = self._checked_stages()
+        seen = stages[0].n_seen if stages else sum(row.count for row in self.seen)
         if not self.errors <= self.n <= self.n_labels:
             raise ValueError(f"errors, n and n_labels must rise: {self._counts}")
         if seen != self.n_labels:
@@ -164,6 +170,28 @@ class Certificate(_Frozen):
         if not certifies(self.errors, self.n, alpha=self.alpha, delta=self.level):
             raise ValueError(f"{self.errors} errors in {self.n} do not prove alpha = {self.alpha}")
         return self
+
+    def _checked_stages(self) -> tuple[Stage, ...]:
+        """Give the stages of a cascade, none of a panel; refuse what is half of each."""
+        stages = tuple(stage for stage in self.deciding if isinstance(stage, Stage))
+        if self.format == FORMAT:
+            if stages or self.expected_cost is not None or not self.seen:
+                raise ValueError("format 1, of a panel, has `seen`, no stages, no expected_cost")
+            return ()
+        if len(stages) < len(self.deciding) or self.expected_cost is None or self.seen:
+            raise ValueError("format 2, of a cascade, has stages and expected_cost, no `seen`")
+        names = [stage.judge for stage in stages]
+        certified = sorted(judge.name for judge in self.scope.judges)
+        if sorted(names) != certified:
+            raise ValueError(f"the stages are of {names}, the scope is of {certified}")
+        if all(stage.threshold is None for stage in stages):
+            raise ValueError("no judge of the cascade ever decides")
+        left = stages[0].n_seen
+        for stage in stages:
+            if stage.n_seen != left:
+                raise ValueError(f"{left} labelled responses reach {stage.judge!r}, not its `seen`")
+            left -= stage.n
+        return stages
 
     @property
     def _counts(self) -> tuple[int, int, int]:
@@ -180,9 +208,59 @@ class Certificate(_Frozen):
         return np.inf if not of_panel or of_panel[0] is None else of_panel[0]
 
     @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Judges of a cascade in the order in which they are asked; none where a panel decides."""
+        return tuple(stage for stage in self.deciding if isinstance(stage, Stage))
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Judges that a cascade asks, in their order: those that may decide."""
+        return tuple(stage.judge for stage in self.stages if stage.threshold is not None)
+
+    def stage(self, judge: str) -> Stage:
+        """Give the stage of one judge of a cascade.
+
+        Raises
+        ------
+        CertificateError
+            For a judge that has none, and where a panel decides.
+        """
+        if not self.stages:
+            raise CertificateError(
+                f"{self.name} is of a panel of judges together, not of a cascade: it says nothing "
+                f"of judge {judge!r} alone (panopt calibrate --cascade makes one that does)"
+            )
+        for stage in self.stages:
+            if stage.judge == judge:
+                return stage
+        known = ", ".join(repr(stage.judge) for stage in self.stages)
+        raise CertificateError(f"{self.name} has no judge {judge!r}; its cascade is {known}")
+
+    def decides(self, judge: str, confidence: float | None) -> bool:
+        """Tell whether the verdict of a judge of the cascade, so sure, is trusted.
+
+        That no judge before it decided, and that it is the judge that was certified, is the
+        caller's to see to: :mod:`panopt.records.live`.
+
+        Raises
+        ------
+        CertificateError
+            For a judge that has no stage.
+        ValueError
+            For a confidence off its range.
+        """
+        return self.stage(judge).decides(confidence)
+
+    @property
     def sha256(self) -> str:
         """Hash of everything it holds."""
-        return _hash(self.model_dump(mode="json"))
+        return _hash(self._content())
+
+    def _content(self) -> dict[str, Any]:
+        """Give what is written and hashed: of a panel nothing that only a cascade has."""
+        return self.model_dump(
+            mode="json", exclude={"expected_cost"} if self.expected_cost is None else None
+        )
 
     @property
     def name(self) -> str:
@@ -200,7 +278,7 @@ class Certificate(_Frozen):
 
     def to_json(self) -> str:
         """Give the text of its file: plain ASCII, the same bytes for the same content."""
-        content = self.model_dump(mode="json")
+        content = self._content()
         document = {**content, "sha256": _hash(content)}
         return json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n"
 
@@ -223,10 +301,11 @@ class Certificate(_Frozen):
             raise CertificateError(
                 "is no certificate: it has no format, scope and sha256; panopt calibrate makes one"
             )
-        if document["format"] != FORMAT:
+        if document["format"] not in FORMATS:
+            known = " and ".join(map(str, FORMATS))
             raise CertificateError(
-                f"is a certificate of format {document['format']!r}; this panopt reads format "
-                f"{FORMAT}: calibrate again with this version"
+                f"is a certificate of format {document['format']!r}; this panopt reads formats "
+                f"{known}: calibrate again with this version"
             )
         told = document.pop("sha256")
         if told != _hash(document):

@@ -140,10 +140,17 @@ def _joined(table: pa.Table, parts: Sequence[str]) -> Any:  # noqa: ANN401 - an 
 
 
 def _doubtful(columns: dict[str, Any]) -> tuple[str, ...]:
-    """Leave out confidences that are no probabilities, and say so."""
+    """Leave out confidences that are neither probabilities nor called margins, and say so."""
     if "confidence" not in columns:
         return ()
-    ends = pc.min_max(columns["confidence"]).as_py()
+    confidence = columns["confidence"]
+    if "confidence_source" in columns:
+        told = pc.utf8_lower(
+            pc.utf8_trim_whitespace(columns["confidence_source"].cast(pa.string()))
+        )
+        margin = pc.fill_null(pc.starts_with(told, "margin"), pa.scalar(False))  # noqa: FBT003
+        confidence = pc.if_else(margin, pa.scalar(None, confidence.type), confidence)
+    ends = pc.min_max(confidence).as_py()
     if ends["min"] is None or (ends["min"] >= 0 and ends["max"] <= 1):
         return ()
     del columns["confidence"]

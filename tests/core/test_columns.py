@@ -166,3 +166,34 @@ def test_errors_name_the_source() -> None:
     with pytest.raises(SourceError, match=r"^votes\.csv: row 1: column 'item'") as error:
         to_table({"item": [None], "judge": "j"}, source="votes.csv")
     assert (error.value.source, error.value.place) == ("votes.csv", "row 1")
+
+
+@pytest.mark.parametrize(
+    ("confidence", "source", "message"),
+    [
+        ([7.5, 0.5], ["margin", "margin"], None),
+        ([7.5, 0.5], ["margin", None], None),
+        (
+            [0.5, 7.5],
+            ["margin", "logprobs"],
+            "row 2: column 'confidence' has 7.5; it must be at most",
+        ),
+        ([0.5, -7.5], ["margin", None], "row 2: column 'confidence' has -7.5; it must be at least"),
+        ([0.5, np.inf], ["logprobs", "margin"], "row 2: .* has inf; a margin must be finite"),
+    ],
+)
+def test_confidence_off_the_unit_is_a_margin_or_refused(
+    confidence: list[float], source: list[str | None], message: str | None
+) -> None:
+    columns = {
+        "item": ["a", "b"],
+        "judge": "r",
+        "score": [1.0, 0.0],
+        "confidence": confidence,
+        "confidence_source": source,
+    }
+    if message is None:
+        assert to_table(columns)["confidence"].to_pylist() == confidence
+        return
+    with pytest.raises(SourceError, match=message):
+        to_table(columns)

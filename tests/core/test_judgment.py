@@ -74,3 +74,12 @@ def test_a_study_of_judgments_holds_what_they_hold() -> None:
 def test_the_order_of_codes_is_part_of_the_contract() -> None:
     assert STATUSES == ("ok", "abstained", "failed")
     assert JUDGE_KINDS == ("llm", "human", "program")
+
+
+def test_a_margin_may_be_any_number_where_its_source_says_so() -> None:
+    told = Judgment(item="a", judge="r", score=1.0, confidence=7.5, confidence_source="Margin of r")
+    assert told.confidence == 7.5
+    with pytest.raises(ValidationError, match="less than or equal to 1, unless its source begins"):
+        Judgment(item="a", judge="r", score=1.0, confidence=7.5, confidence_source="logprobs")
+    with pytest.raises(ValidationError, match="greater than or equal to 0"):
+        Judgment(item="a", judge="r", score=1.0, confidence=-0.1)

@@ -212,3 +212,32 @@ def test_names_of_what_is_not_given_are_empty() -> None:
     matrix = Study.from_columns({"item": ["a"], "judge": "x", "score": 1.0}).matrix("score")
     assert [matrix.name(column, 0) for column in ("run", "system", "cluster", "family")] == [""] * 4
     assert matrix.name("epoch", 0) == "1"
+
+
+def test_margins_are_kept_apart_from_probabilities() -> None:
+    study = Study.from_columns(
+        {
+            "item": ["a", "b", "a", "b"],
+            "judge": ["r", "r", "s", "s"],
+            "score": [1.0, 0.0, 1.0, 1.0],
+            "confidence": [7.5, -2.0, 0.75, 0.5],
+            "confidence_source": ["margin", "margin", "verbalised", None],
+            "scale": "binary",
+        }
+    )
+    votes = study.matrix("score").votes
+    assert votes.margin[:2].tolist() == [7.5, -2.0]
+    assert np.isnan(votes.margin[2:]).all()
+    assert np.isnan(votes.confidence[:2]).all()
+    assert votes.confidence[2:].tolist() == [0.75, 0.5]
+    names = study.matrix("score").sources
+    assert [names[code] if code >= 0 else None for code in votes.source] == [
+        *("margin", "margin", "verbalised", None)
+    ]
+
+
+def test_without_a_source_nothing_is_a_margin() -> None:
+    study = Study.from_columns({"item": "a", "judge": "r", "score": 1.0, "confidence": 0.5})
+    matrix = study.matrix("score")
+    assert (matrix.sources, matrix.votes.source.tolist()) == ((), [-1])
+    assert np.isnan(matrix.votes.margin).all()

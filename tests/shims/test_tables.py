@@ -562,3 +562,15 @@ def test_brackets_in_texts_and_side_by_side_are_not_deep(tmp_path: Path, noted: 
     row = json.dumps({"item": "a", "judge": "x", "score": 1, "note": noted})
     for text in (row, f"\n{row}\n"):
         assert column(read_text(tmp_path, text, "flat.jsonl"), "item") == ["a"]
+
+
+def test_margins_that_are_called_margins_are_kept(tmp_path: Path) -> None:
+    text = "item,judge,score,confidence,confidence_source\na,r,1,7.5,Margin of r\nb,r,0,-2,margin\n"
+    study = read_text(tmp_path, text)
+    assert study.table["confidence"].to_pylist() == [7.5, -2.0]
+    assert study.sources[0].warnings == ()
+    mixed = read_text(tmp_path, text.replace("-2,margin", "-2,logprobs"))
+    assert mixed.table["confidence"].null_count == 2
+    assert mixed.sources[0].warnings == (
+        "column confidence left out: it goes from -2 to -2, not 0-1",
+    )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from panopt.errors import AskError, NotALogError, SourceError
 from panopt.records.arrow import coded, codes_of, flags, numbers, scalar
-from panopt.records.judgment import JUDGE_KINDS, STATUSES
+from panopt.records.judgment import JUDGE_KINDS, STATUSES, is_margin
 from panopt.records.scale import Scale
 from panopt.records.schema import SCHEMA
 
@@ -92,7 +92,8 @@ def to_table(columns: Mapping[str, Any], *, source: str = "columns") -> pa.Table
             values = DEFAULTS[field.name] if values is None else values
             arrays[field.name] = _column(field, values, n_rows, source)
     for field in SCHEMA:
-        _check_values(field, arrays[field.name], source)
+        checked = _probabilities(arrays, source) if field.name == "confidence" else None
+        _check_values(field, arrays[field.name] if checked is None else checked, source)
     _keep_whole(arrays)
     return pa.table([arrays[name] for name in SCHEMA.names], schema=SCHEMA)
 
@@ -158,6 +159,21 @@ def _check_values(field: pa.Field, array: pa.ChunkedArray, source: str) -> None:
             _refuse(
                 field, array, pc.greater(array, scalar(high)), f"it must be at most {high}", source
             )
+
+
+def _probabilities(arrays: Mapping[str, pa.ChunkedArray], source: str) -> pa.ChunkedArray | None:
+    """Give the confidences that must lie in [0, 1]: all, None, unless some are margins."""
+    told = arrays["confidence_source"]
+    if not len(told) or told.null_count == len(told):
+        return None
+    names = [name for name in told.chunk(0).dictionary.to_pylist() if is_margin(name)]
+    if not names:
+        return None
+    margin = pc.is_in(told.cast(pa.string()), value_set=pa.array(names))
+    confidence = arrays["confidence"]
+    infinite = pc.and_(margin, pc.is_inf(confidence))
+    _refuse(SCHEMA.field("confidence"), confidence, infinite, "a margin must be finite", source)
+    return pc.if_else(margin, pa.nulls(1, pa.float64())[0], confidence)
 
 
 def _broken_rule(column: str, name: str) -> str | None:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from panopt.records.scale import Scale
 
-__all__ = ["JUDGE_KINDS", "STATUSES", "Judgment"]
+__all__ = ["JUDGE_KINDS", "STATUSES", "Judgment", "is_margin"]
 
 Status = Literal["ok", "abstained", "failed"]
 JudgeKind = Literal["llm", "human", "program"]
@@ -55,10 +55,11 @@ class Judgment(BaseModel):
     """``abstained``: the judge answered but declined; ``failed``: error, timeout, unparsable."""
     error: str | None = None
     """Why the judgment is not ``ok``."""
-    confidence: float | None = Field(default=None, ge=0, le=1)
-    """The judge's probability that its verdict is right."""
+    confidence: float | None = None
+    """The judge's probability that its verdict is right; any number where its source begins with
+    ``margin``, higher for surer (a reward difference, log-odds)."""
     confidence_source: str | None = None
-    """How that confidence was obtained (verbalised, logprobs, vote share ...)."""
+    """How that confidence was obtained (verbalised, logprobs, vote share, margin ...)."""
     probabilities: tuple[float, ...] | None = None
     """The judge's probability of each level of the scale, lowest first."""
     rationale: str | None = None
@@ -96,4 +97,21 @@ class Judgment(BaseModel):
             raise ValueError(f"a judgment that {self.status} has neither score nor label")
         if self.scale is not None:
             Scale.parse(self.scale)
+        if self.confidence is not None and not is_margin(self.confidence_source):
+            rule = "be {} than or equal to {}, unless its source begins with 'margin'"
+            if self.confidence < 0:
+                raise ValueError(f"confidence should {rule.format('greater', 0)}")
+            if self.confidence > 1:
+                raise ValueError(f"confidence should {rule.format('less', 1)}")
         return self
+
+
+def is_margin(source: str | None) -> bool:
+    """Tell whether confidences of this source are margins: any number, not probabilities.
+
+    Examples
+    --------
+    >>> is_margin("margin of rewards"), is_margin("verbalised"), is_margin(None)
+    (True, False, False)
+    """
+    return source is not None and source.strip().lower().startswith("margin")

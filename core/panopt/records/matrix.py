@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from panopt.errors import AskError
-from panopt.records.judgment import STATUSES
+from panopt.records.judgment import STATUSES, is_margin
 from panopt.records.scale import Scale
 from panopt.records.schema import RESPONSE_KEY
 
@@ -41,7 +41,12 @@ class Votes:
     status
         Codes into :data:`panopt.records.judgment.STATUSES` (0 ok, 1 abstained, 2 failed).
     confidence
-        The judge's stated confidence, NaN where it gave none.
+        The judge's stated probability that its verdict is right, NaN where it gave none.
+    margin
+        The same where it states a margin, which may be any number: higher is surer.
+    source
+        Codes into ``Matrix.sources``: where confidence or margin come from; -1 where that is not
+        told. Not to be written to.
     """
 
     row: NDArray[np.int64]
@@ -52,6 +57,8 @@ class Votes:
     label: Codes
     status: NDArray[np.int8]
     confidence: Floats
+    margin: Floats
+    source: Codes
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,8 @@ class Matrix:
         Names of nominal verdicts by code.
     votes, human_votes
         Judgments of judges and of humans.
+    sources
+        Names of what confidences come from, by code.
     response_ids
         Codes of run, system, item, epoch, family and cluster of each response, and
     names
@@ -87,6 +96,7 @@ class Matrix:
     judge_kinds: tuple[str, ...]
     humans: tuple[str, ...]
     labels: tuple[str, ...]
+    sources: tuple[str, ...]
     votes: Votes
     human_votes: Votes
     response_ids: dict[str, Codes]
@@ -197,6 +207,8 @@ def build_matrix(study: _Rows, criterion: str) -> Matrix:
     status = to_status[status_codes]
     score = _normalised(study, scales, scale_codes, status)
     confidence = study.numbers("confidence")
+    source_codes, sources = _present(study, "confidence_source")
+    margins = [code for code, name in enumerate(sources) if is_margin(name)]
 
     def votes_of(mask: NDArray[np.bool_]) -> tuple[Votes, tuple[str, ...]]:
         rows = np.flatnonzero(mask)
@@ -205,6 +217,12 @@ def build_matrix(study: _Rows, criterion: str) -> Matrix:
         recode = np.full(len(all_judges) + 1, -1, dtype=np.int32)
         recode[order] = np.arange(len(order), dtype=np.int32)
         judge = recode[judge_codes[rows]]
+        stated, margin, source = confidence[rows], _nowhere(np.nan, len(rows)), source_codes[rows]
+        if not sources:  # an array of one number: no memory for what nobody tells
+            source = _nowhere(np.int32(-1), len(rows))
+        elif margins:
+            apart = np.isin(source, margins)
+            margin, stated = np.where(apart, stated, np.nan), np.where(apart, np.nan, stated)
         votes = Votes(
             row=rows,
             response=response[rows],
@@ -213,7 +231,9 @@ def build_matrix(study: _Rows, criterion: str) -> Matrix:
             score=score[rows],
             label=label_codes[rows],
             status=status[rows],
-            confidence=confidence[rows],
+            confidence=stated,
+            margin=margin,
+            source=source,
         )
         return votes, tuple(all_judges[code] for code in order)
 
@@ -232,11 +252,16 @@ def build_matrix(study: _Rows, criterion: str) -> Matrix:
         judge_kinds=tuple(kind_names[kinds[votes.row[row]]] for row in first_row),
         humans=humans,
         labels=labels,
+        sources=sources,
         votes=votes,
         human_votes=human_votes,
         response_ids=ids,
         names=names,
     )
+
+
+def _nowhere(value: float | np.int32, n: int) -> NDArray[Any]:
+    return np.broadcast_to(np.asarray(value), (n,))
 
 
 def _normalised(

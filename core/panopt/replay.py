@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -67,6 +67,8 @@ class CriterionReplay:
         What became of each method.
     notes
         What a reader should know.
+    labelled
+        What was replayed: confidence and agreement of judges and panel.
     """
 
     criterion: str
@@ -80,6 +82,7 @@ class CriterionReplay:
     reference_cost: float
     methods: tuple[Replayed, ...]
     notes: tuple[str, ...]
+    labelled: Labelled = field(repr=False, compare=False)
 
 
 def replay_study(  # noqa: PLR0913 - one argument an option
@@ -153,17 +156,18 @@ def replay_study(  # noqa: PLR0913 - one argument an option
         )
     panel = np.where(consensus.verdict >= 0, consensus.confidence, np.nan)[labelled]
     total = float(sum(price))
+    labels = Labelled(
+        confidence[labelled][:, chain],
+        agrees[:, chain],
+        panel,
+        consensus.verdict[labelled] == human[labelled],
+        clusters,
+        np.array([price[m] for m in chain]),
+        total,
+    )
     try:
         methods = replay(
-            Labelled(
-                confidence[labelled][:, chain],
-                agrees[:, chain],
-                panel,
-                consensus.verdict[labelled] == human[labelled],
-                clusters,
-                np.array([price[m] for m in chain]),
-                total,
-            ),
+            labels,
             alpha=ask.alpha,
             delta=ask.delta,
             splits=splits,
@@ -195,6 +199,7 @@ def replay_study(  # noqa: PLR0913 - one argument an option
         price[chain[-1]] if chain else total,
         methods,
         tuple(notes),
+        labels,
     )
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from panopt.records.report import Report
 from panopt.records.source import MARK, REPORT_FILES, Source, SourceFile
 from panopt.responses import responses_table, spreadsheet_safe
 
-__all__ = ["Written", "write", "write_text"]
+__all__ = ["Written", "write", "write_files", "write_text"]
 
 State = Literal["written", "unchanged", "not_supported"]
 
@@ -108,13 +108,32 @@ def write_text(
         When the target is one of the files to `keep`, exists with other content and `overwrite`
         is not given, or cannot be written.
     """
+    files = {Path(target): text.encode()}
+    return write_files(files, source=source, keep=keep, overwrite=overwrite)[0]
 
-    def fill(path: Path) -> Path:
-        path.write_text(text, encoding="utf-8")
-        return path
 
+def write_files(
+    files: Mapping[Path, bytes], *, source: str, keep: Sequence[str], overwrite: bool
+) -> tuple[Written, ...]:
+    """Write several files, all or none of them; `source` says what they are made from.
+
+    Raises
+    ------
+    OutputError
+        When a target is one of the files to `keep`, exists with other content and `overwrite` is
+        not given, or cannot be written.
+    """
+
+    def filled(content: bytes) -> Callable[[Path], Path]:
+        def fill(path: Path) -> Path:
+            path.write_bytes(content)
+            return path
+
+        return fill
+
+    jobs = [_Job(source, target, filled(content)) for target, content in files.items()]
     locations = [location for location in keep if "://" not in location]
-    return _publish([_Job(source, Path(target), fill)], sources=locations, overwrite=overwrite)[0]
+    return tuple(_publish(jobs, sources=locations, overwrite=overwrite))
 
 
 def _copy_job(report: Report, source: Source, out: str | Path | None, host: Host) -> _Job:

@@ -1,0 +1,24 @@
+"""Everything Inspect finds under the name ``panopt``: scorers, metrics, reducers, the provider.
+
+Inspect imports this module at the start of every run, so it is cheap: whatever is heavy is
+imported when a scorer is made or a metric computed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspect_ai.model import modelapi
+
+if TYPE_CHECKING:
+    from inspect_ai.model import ModelAPI
+
+__all__ = ["panopt_replay"]
+
+
+@modelapi(name="panopt-replay")
+def panopt_replay() -> type[ModelAPI]:
+    """Answer from recorded judge outputs."""
+    from panopt.shims.inspect.live.replay_provider import Replay  # noqa: PLC0415 - see above
+
+    return Replay

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping
 from functools import cached_property
 
@@ -11,6 +9,7 @@ import numpy as np
 
 from panopt.records.ask import Ask
 from panopt.records.judgment import STATUSES
+from panopt.records.markdown import escaped
 from panopt.records.report import CriterionReport
 
 __all__ = ["Words", "escaped"]
@@ -18,8 +17,6 @@ __all__ = ["Words", "escaped"]
 MOST_WORDS = 1000  # characters of an explanation: the samples table cuts at 1024
 MOST_VOTES = 12  # judges named in an explanation
 MOST_NAME = 120  # characters of a name
-#: Unicode categories of signs that steer a terminal or turn the text round, and show nothing.
-UNSHOWN = frozenset(("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
 
 
 class Words:
@@ -105,18 +102,3 @@ class Words:
             vote = labels[label] if label >= 0 else f"{score:.4g}"
             said.append(f"{judges[judge]} {vote if status == 0 else STATUSES[status]}")
         return said, starts.tolist()
-
-
-def escaped(text: str) -> str:
-    r"""Make text plain in Markdown: names of judges and labels are other people's words.
-
-    Examples
-    --------
-    >>> print(escaped("<img src=x> [a](b) *c* d_e"))
-    \<img src=x\> \[a\](b) \*c\* d_e
-    >>> print(escaped("red \x1b[31m, turned \u202e round"))
-    red \[31m, turned round
-    """
-    shown = "".join(" " if unicodedata.category(sign) in UNSHOWN else sign for sign in text)
-    plain = re.sub(r"([\\`*\[\]#|<>~&$])", r"\\\1", " ".join(shown.split()))
-    return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", plain)

@@ -7,19 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["OUTCOMES", "Consensus", "JudgeQuality"]
+from panopt.stats.rule_names import OUTCOMES
 
-#: What became of a response; `outcome` holds indices into this.
-OUTCOMES: tuple[str, ...] = (
-    "decided",
-    "tie",
-    "split",
-    "quorum_not_met",
-    "all_abstained",
-    "all_failed",
-    "response_error",
-    "no_votes",
-)
+__all__ = ["OUTCOMES", "Consensus", "JudgeQuality"]
 
 Floats = NDArray[np.float64]
 

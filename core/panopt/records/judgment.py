@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from panopt.records.margins import is_margin
 from panopt.records.scale import Scale
 
 __all__ = ["JUDGE_KINDS", "STATUSES", "Judgment", "is_margin"]
@@ -104,14 +105,3 @@ class Judgment(BaseModel):
             if self.confidence > 1:
                 raise ValueError(f"confidence should {rule.format('less', 1)}")
         return self
-
-
-def is_margin(source: str | None) -> bool:
-    """Tell whether confidences of this source are margins: any number, not probabilities.
-
-    Examples
-    --------
-    >>> is_margin("margin of rewards"), is_margin("verbalised"), is_margin(None)
-    (True, False, False)
-    """
-    return source is not None and source.strip().lower().startswith("margin")

@@ -7,30 +7,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from panopt.stats.rule_names import DECIDED, LABELLED, RULES, SIDED, SPLIT, TIE
 from panopt.stats.votes import FloatArray, IntArray, Modes, row_median, row_modes
+
+__all__ = [
+    "DECIDED",
+    "LABELLED",
+    "RULES",
+    "SIDED",
+    "SPLIT",
+    "TIE",
+    "Ruling",
+    "Tally",
+    "apply_rule",
+    "tally_votes",
+]
 
 Codes = NDArray[np.int8]
 Ruling = tuple[FloatArray, Codes]
-
-#: How a rule ended.
-DECIDED, TIE, SPLIT = 0, 1, 2
-
-#: Rules by name.
-RULES: tuple[str, ...] = (
-    "mean",
-    "median",
-    "min",
-    "max",
-    "trimmed_mean",
-    "majority",
-    "unanimous",
-    "plurality",
-    "absolute_majority",
-)
-
-#: Rules that count judges on the two sides of a limit, and rules that count equal labels.
-SIDED = ("majority", "unanimous")
-LABELLED = ("plurality", "absolute_majority")
 
 _SNAP = 1e-12
 

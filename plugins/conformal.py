@@ -27,6 +27,7 @@ from panopt.stats.conformal_exchange import (
     conformal_martingale,
     exchangeability_test,
 )
+from panopt.stats.conformal_expected import ExpectedError, expected_error
 from panopt.stats.conformal_groups import GroupThresholds, mondrian_threshold
 from panopt.stats.conformal_learned import (
     IntervalPlan,
@@ -68,6 +69,7 @@ __all__ = [
     "ConformalSelection",
     "CrossConformal",
     "ExchangeTest",
+    "ExpectedError",
     "GroupThresholds",
     "IntervalPlan",
     "LabelCoverage",
@@ -92,6 +94,7 @@ __all__ = [
     "cv_plus",
     "cv_plus_interval",
     "exchangeability_test",
+    "expected_error",
     "floored_spread",
     "label_scores",
     "label_sets",

@@ -64,7 +64,7 @@ def rubric(sets: Path) -> tuple[Floats, NDArray[np.int64]]:
 def test_recalibrated_intervals_are_narrower_at_the_same_coverage(
     shared: Path, criterion: str, narrower: float, splits: int
 ) -> None:
-    """Of 500 labels: CV+ by all of them out of fold, and exact by a third and the rest.
+    """Of 500 labels: CV+ by all of them out of fold, and exact by a half and the other.
 
     Widths are before intervals are cut at the scale's ends, against twice the quantile of
     |h - mean of the judges| on the same 500 labels.
@@ -101,9 +101,9 @@ def test_recalibrated_intervals_are_narrower_at_the_same_coverage(
 @pytest.mark.parametrize(
     "splits", [pytest.param(60, id="fast"), pytest.param(1000, marks=pytest.mark.slow)]
 )
-@pytest.mark.parametrize("pair", ["et-en", "ro-en", "en-de"])
-def test_learned_intervals_of_translations_cover_and_are_not_wider(
-    shared: Path, pair: str, splits: int
+@pytest.mark.parametrize(("pair", "narrower"), [("et-en", 0.45), ("ro-en", 0.1), ("en-de", 0.6)])
+def test_learned_intervals_of_translations_cover_and_are_narrower(
+    shared: Path, pair: str, narrower: float, splits: int
 ) -> None:
     scores, human = mlqe(shared / "data" / "sets", pair)
     rng, rows = np.random.default_rng(1), []
@@ -118,8 +118,8 @@ def test_learned_intervals_of_translations_cover_and_are_not_wider(
         rows.append((inside[new].mean(), found.halfwidth / raw.value))
     table = np.array(rows)
     error = 3 * table.std(axis=0) / np.sqrt(splits)
-    assert 0.9 - error[0] <= table[:, 0].mean() <= 0.9 + 1 / 201 + error[0] + 0.005
-    assert table[:, 1].mean() <= 1.01 + error[1]
+    assert 0.9 - error[0] <= table[:, 0].mean() <= 0.9 + 1 / 151 + error[0] + 0.005
+    assert table[:, 1].mean() <= 1 - narrower + error[1]
 
 
 @pytest.mark.parametrize(

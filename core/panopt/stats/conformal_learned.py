@@ -1,19 +1,22 @@
 """Narrow intervals by learning from some labels, and keep them exact by calibrating on the others.
 
 A part of the labels decides how the interval is built: around the panel's own value or around a
-prediction recalibrated to humans, of one width or by the spread of the panel. The other labels
-calibrate that interval by split conformal prediction, which nothing they say had a part in
-choosing: its coverage is exact, whatever was learned (Lei et al. 2018, section 2.2).
+prediction recalibrated to humans, of one width, by the spread of the panel or by the error that is
+expected of each response. The other labels calibrate that interval by split conformal prediction;
+nothing they say had a part in choosing, so that its coverage is exact, whatever was learned (Lei et
+al. 2018, section 2.2).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from panopt.stats.arrays import as_floats
+from panopt.stats.conformal_expected import expected_error
 from panopt.stats.conformal_recalibration import (
     RecalibratedPanel,
     panel_moments,
@@ -26,7 +29,12 @@ from panopt.stats.conformal_split import (
     split_interval,
     split_threshold,
 )
-from panopt.stats.conformal_spread import LEAST_GAIN, choose_spread, floored_spread
+from panopt.stats.conformal_spread import (
+    LEAST_GAIN,
+    SpreadChoice,
+    choose_spread,
+    floored_spread,
+)
 
 __all__ = ["IntervalPlan", "LearnedIntervals", "learned_intervals", "plan_intervals"]
 
@@ -34,7 +42,7 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 _FOLDS = 5
-_LEARN_SHARE = 3  # one label in so many is learned from
+_LEARN_SHARE = 2  # one label in so many is learned from
 _MOST_LEARNED = 2000
 _LEAST_LEARNED = 50
 _LEAST_LEFT = 100  # labels that must be left to calibrate: the coverage is then known to -+ 5%
@@ -141,9 +149,9 @@ def plan_intervals(  # noqa: PLR0913 - a panel, its labels, and the promise to b
         )
     if np.isnan(f[at]).any() or np.isnan(y[at]).any():
         raise ValueError("rows must be of responses with a value and a human score")
-    needed = rank_and_need(len(at), alpha)[1]
-    n_learned = min(len(at) // _LEARN_SHARE, _MOST_LEARNED)
-    if n_learned < _LEAST_LEARNED or len(at) - n_learned < max(_LEAST_LEFT, 5 * needed):
+    left_at_least = max(_LEAST_LEFT, 5 * rank_and_need(len(at), alpha)[1])
+    n_learned = min(len(at) // _LEARN_SHARE, len(at) - left_at_least, _MOST_LEARNED)
+    if n_learned < _LEAST_LEARNED:
         return IntervalPlan(
             centre=f,
             spread=None,
@@ -155,14 +163,16 @@ def plan_intervals(  # noqa: PLR0913 - a panel, its labels, and the promise to b
     order = (np.random.default_rng(0) if rng is None else rng).permutation(at)
     learn, left = order[:n_learned], np.sort(order[n_learned:])
     own = np.abs(y[learn] - f[learn])
-    model, error = _recalibrated(x, y, learn)
+    model, told = _recalibrated(x, y, learn)
+    error = np.abs(y[learn] - told)
     gain = 0.0 if model is None else 1.0 - _width_ratio(error, own, alpha)
     use = model is not None and gain >= LEAST_GAIN
     centre = f
     if use and model is not None:
         centre = np.where(np.isnan(f), np.nan, model.predict(x))
-    floored = floored_spread(s)
-    choice = choose_spread(error if use else own, floored[learn], alpha=alpha)
+    else:
+        error, told = own, f[learn]
+    unit, choice = _unit(error, told, centre, floored_spread(s), learn, alpha=alpha)
     what = (
         f"around the panel's scores recalibrated to {n_learned} labels ({gain:.0%} narrower)"
         if use
@@ -170,7 +180,7 @@ def plan_intervals(  # noqa: PLR0913 - a panel, its labels, and the promise to b
     )
     return IntervalPlan(
         centre=centre,
-        spread=floored if choice.use else None,
+        spread=unit if choice.use else None,
         calibrate=left,
         recalibrated=use,
         n_learned=n_learned,
@@ -218,7 +228,7 @@ def learned_intervals(  # noqa: PLR0913 - a panel, its labels, and the promise m
     >>> human = np.where(np.arange(900) < 450, truth, np.nan)
     >>> found = learned_intervals(scores, human)
     >>> found.plan.recalibrated, found.threshold.n, round(found.halfwidth, 2)
-    (True, 300, 0.19)
+    (True, 225, 0.19)
     """
     x, y = as_floats("scores", scores), as_floats("human", human)
     mean, sd, _ = panel_moments(x)
@@ -246,17 +256,47 @@ def learned_intervals(  # noqa: PLR0913 - a panel, its labels, and the promise m
 
 
 def _recalibrated(x: Floats, y: Floats, learn: Rows) -> tuple[RecalibratedPanel | None, Floats]:
-    """Learn to predict human scores; give also the residuals of five folds left out in turn."""
+    """Learn to predict human scores; give also the predictions of five folds left out in turn."""
     rows = learn[~np.isnan(x[learn]).all(axis=1)]
-    error = np.full(len(learn), np.nan)
+    told = np.full(len(learn), np.nan)
     if len(rows) < len(learn):  # a value without scores: it comes from elsewhere
-        return None, error
-    fold = np.arange(len(learn)) % _FOLDS
-    for f in range(_FOLDS):
-        out = fold == f
+        return None, told
+    for out in _folds(len(learn)):
         fitted = recalibrated_panel(x[learn[~out]], y[learn[~out]])
-        error[out] = np.abs(y[learn[out]] - fitted.predict(x[learn[out]]))
-    return recalibrated_panel(x[learn], y[learn]), error
+        told[out] = fitted.predict(x[learn[out]])
+    return recalibrated_panel(x[learn], y[learn]), told
+
+
+def _unit(  # noqa: PLR0913 - residuals, and what may tell them
+    error: Floats, told: Floats, centre: Floats, spread: Floats, learn: Rows, *, alpha: float
+) -> tuple[Floats, SpreadChoice]:
+    """Choose what half-widths are multiples of: the spread, or the error that is expected.
+
+    `error` and `told` are residuals and predictions of the rows in `learn`, out of fold; the
+    expected error is compared out of fold too.
+    """
+    by_spread = choose_spread(error, spread[learn], alpha=alpha)
+    if by_spread.width_ratio is None:
+        return spread, by_spread
+    expected = np.empty(len(learn))
+    for out in _folds(len(learn)):
+        if not error[~out].any():
+            return spread, by_spread
+        fitted = expected_error(error[~out], told[~out], spread[learn[~out]])
+        expected[out] = fitted.predict(told[out], spread[learn[out]])
+    by_error = choose_spread(error, expected, alpha=alpha, what="the expected error")
+    if by_error.width_ratio is None or by_error.width_ratio >= by_spread.width_ratio:
+        return spread, by_spread
+    fitted = expected_error(error, told, spread[learn])
+    unit = fitted.predict(centre, spread)
+    return np.where(np.isnan(unit), fitted.intercept, unit), by_error
+
+
+def _folds(n: int) -> Iterator[NDArray[np.bool_]]:
+    """Give, for each of five folds of labels in random order, which are left out."""
+    fold = np.arange(n) % _FOLDS
+    for f in range(_FOLDS):
+        yield fold == f
 
 
 def _width_ratio(new: Floats, old: Floats, alpha: float) -> float:

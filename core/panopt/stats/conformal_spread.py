@@ -82,6 +82,7 @@ def choose_spread(
     *,
     alpha: float = 0.1,
     least_gain: float = LEAST_GAIN,
+    what: str = "the spread",
 ) -> SpreadChoice:
     """Decide whether to normalise residuals, on labels that will not calibrate.
 
@@ -98,6 +99,8 @@ def choose_spread(
         Miscoverage that intervals will have, in (0, 1).
     least_gain
         Share of the width that must be saved.
+    what
+        The spread in words, for the reason.
 
     Returns
     -------
@@ -142,7 +145,7 @@ def choose_spread(
     ratio = float(np.exp(np.mean(np.log(scaled / plain))))
     use = ratio <= 1.0 - least_gain
     word = "narrower" if ratio <= 1.0 else "wider"
-    said = f"intervals in units of the spread are {abs(1 - ratio):.0%} {word} on {n} labels"
+    said = f"intervals in units of {what} are {abs(1 - ratio):.0%} {word} on {n} labels"
     return SpreadChoice(
         use=use, width_ratio=ratio, n=n, reason=f"{'' if use else 'not '}normalised: {said}"
     )

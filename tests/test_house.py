@@ -29,6 +29,7 @@ HEAVY = (
     "duckdb",
     "fsspec",
     "inspect_ai",
+    "matplotlib",
     "msgspec",
     "pandas",
     "pyarrow",
@@ -55,6 +56,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "panopt.writing": (*GROUND, "panopt.host", "panopt.responses"),
     "panopt.certificates": (*GROUND, "panopt.host", "panopt.analysis", "panopt.writing"),
     "panopt.replay": (*GROUND, "panopt.host", "panopt.analysis", "panopt.certificates"),
+    "panopt.plots": (*GROUND, "panopt.plots", "panopt.replay", "panopt.writing"),
     "panopt.cli": ("panopt",),
     "panopt.__main__": ("panopt.cli",),
     "panopt": ("panopt",),  # the package itself names its public names, for readers of types

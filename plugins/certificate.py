@@ -1,18 +1,22 @@
 """What a certificate made from other logs lets one trust here, and whether it still stands.
 
 A threshold certified on labelled logs (``panopt calibrate``) is applied to logs of the same
-judges. Two tests may expire it: drift of the confidences (Anderson & Darling's rank statistic for
-two samples: Pettitt 1976), and, where these logs hold labels, a bet against the promise (Ville
-1939; Waudby-Smith & Ramdas 2024). See :mod:`panopt.records.standing` for when, and
+judges; of a cascade (``calibrate --cascade``), a threshold of each judge, asked in turn. Two tests
+may expire it: drift of the confidences (Anderson & Darling's rank statistic for two samples:
+Pettitt 1976), and, where these logs hold labels, a bet against the promise (Ville 1939;
+Waudby-Smith & Ramdas 2024). See :mod:`panopt.records.standing` for when, and
 :mod:`panopt.stats.drift` for both tests, which stand here under their own names too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 
 from panopt.findings import Finding, Findings
 from panopt.records.ask import Ask
+from panopt.records.cascade import CASCADE, cascade_consensus
 from panopt.records.consensus import Consensus
 from panopt.records.matrix import Matrix
 from panopt.records.standing import (
@@ -28,6 +32,8 @@ from panopt.stats.drift import Drift, drift_test, risk_wealth
 
 __all__ = ["Drift", "drift_test", "risk_wealth"]
 
+Details = Mapping[str, float | int | str | bool | None]
+
 
 @hookimpl
 def panopt_analyze(matrix: Matrix, consensus: Consensus, ask: Ask) -> Findings | None:
@@ -37,7 +43,7 @@ def panopt_analyze(matrix: Matrix, consensus: Consensus, ask: Ask) -> Findings |
         return None
     standing = standing_of(certificate, matrix, consensus, ask)
     rows = (
-        _threshold(matrix, standing),
+        *_thresholds(matrix, standing),
         _coverage(matrix, standing),
         _drift(matrix, standing),
         _risk(matrix, standing, ask),
@@ -45,13 +51,56 @@ def panopt_analyze(matrix: Matrix, consensus: Consensus, ask: Ask) -> Findings |
     return Findings(rows)
 
 
-def _threshold(matrix: Matrix, standing: Standing) -> Finding:
+@hookimpl
+def panopt_methods() -> tuple[str, ...]:
+    """Name the aggregation by the judge that decides in a certified cascade."""
+    return (CASCADE,)
+
+
+@hookimpl
+def panopt_aggregate(matrix: Matrix, why: str, ask: Ask) -> Consensus:
+    """Take the verdict of the judge that decides, in the cascade of a certificate."""
+    certificate = certificate_of(ask, matrix.criterion)
+    if certificate is None or not certificate.stages:
+        raise ValueError("it needs the certificate of a cascade: panopt calibrate --cascade")
+    return cascade_consensus(certificate, matrix, why)
+
+
+def _thresholds(matrix: Matrix, standing: Standing) -> Iterator[Finding]:
+    """Tell the threshold of the panel, or of each judge of a cascade that may decide."""
+    made, walk = standing.certificate, standing.walk
+    if walk is None:
+        yield _threshold(matrix, standing, made.threshold)
+        return
+    for s, stage in enumerate(made.stages):
+        if stage.threshold is not None:
+            decided = int((walk.stage == s).sum()) if standing.expired is None else 0
+            details: Details = {
+                "stage": s + 1,
+                "source": stage.source,
+                "cost": stage.cost,
+                "n_reached": int(walk.reached[s].sum()),
+                "n_decided": decided,
+            }
+            yield _threshold(matrix, standing, stage.threshold, judge=stage.judge, more=details)
+
+
+def _threshold(
+    matrix: Matrix,
+    standing: Standing,
+    threshold: float,
+    *,
+    judge: str | None = None,
+    more: Details | None = None,
+) -> Finding:
     made, expired = standing.certificate, standing.expired
     return Finding(
         plugin="certificate",
         name="certified_threshold",
         criterion=matrix.criterion,
-        value=made.threshold if expired is None else None,
+        subject_kind="panel" if judge is None else "judge",
+        subject=judge or "",
+        value=threshold if expired is None else None,
         unit="confidence",
         n=made.n_labels,
         method=f"{made.method.replace('_', ' ')}, exact binomial test, on other logs",
@@ -69,6 +118,7 @@ def _threshold(matrix: Matrix, standing: Standing) -> Finding:
             "delta": made.delta,
             "expired": expired is not None,
             "same_prompts_vouched": standing.vouched,
+            **(more or {}),
         },
     )
 
@@ -84,7 +134,11 @@ def _coverage(matrix: Matrix, standing: Standing) -> Finding:
         value=accepted / n if known else None,
         unit="share of responses",
         n=n,
-        method="share at or above the threshold of the certificate",
+        method=(
+            "share at or above the threshold of the certificate"
+            if standing.walk is None
+            else "share that a judge of the certified cascade decides"
+        ),
         reason=None if known else "the certificate is expired",
         no_interval="counted over all responses of the study" if known else None,
         details={"n_accepted": accepted if known else 0},
@@ -92,26 +146,26 @@ def _coverage(matrix: Matrix, standing: Standing) -> Finding:
 
 
 def _drift(matrix: Matrix, standing: Standing) -> Finding:
-    tests = {"confidence": standing.confidence, "votes": standing.votes}
+    first = standing.headline_drift
     details: dict[str, float | int | str | bool | None] = {
         "p_value": standing.p_value,
         "level": DRIFT_LEVEL,
-        "n_certified": standing.confidence.n_reference,
+        "n_certified": first.n_reference,
     }
-    for name, test in tests.items():
+    for name, test in standing.drifts.items():
         details |= {f"{name}_p_value": test.p_value, f"{name}_difference": test.difference}
-    value = standing.confidence.difference
+    value = first.difference
+    what = "confidence and number of decisive judges"
+    if standing.walk is not None:
+        what = "each judge's confidence on the responses that come to it"
     return Finding(
         plugin="certificate",
         name="certificate_drift",
         criterion=matrix.criterion,
         value=value,
         unit="largest difference of distribution functions",
-        n=standing.confidence.n,
-        method=(
-            "Anderson-Darling permutation tests of confidence and number of decisive judges, one "
-            "response of each cluster"
-        ),
+        n=first.n,
+        method=f"Anderson-Darling permutation tests of {what}, one response of each cluster",
         assumptions=("clusters are independent",),
         reason=None if value is not None else "no verdict to compare with those certified",
         no_interval="a distance that is tested, not an estimate" if value is not None else None,

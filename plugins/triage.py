@@ -3,7 +3,8 @@
 *Trust*: the verdict's confidence reaches the threshold that human labels certified; or, without
 labels, the judges agree beyond chance, form no camps that one truth does not explain, and the panel
 leaves less than epsilon on the other side of the pass mark, votes whose errors are correlated
-counting for fewer (and then nothing is guaranteed). *Human*: no judge decided. What is left is
+counting for fewer (and then nothing is guaranteed). Under a certificate of a cascade its judges
+decide in turn (:mod:`panopt.records.cascade_decisions`). *Human*: no judge decided. What is left is
 uncertain, and the question is why:
 
 - *ambiguous* (aleatoric): more judging would not settle it. Its human labels are split, or most
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 
 from panopt.records.ask import Ask
 from panopt.records.calibration import Calibration, calibrate, certify, human_sides
+from panopt.records.cascade_decisions import cascade_decisions
 from panopt.records.consensus import Consensus
 from panopt.records.decisions import Decisions
 from panopt.records.interdependence import interdependence
@@ -63,6 +65,9 @@ def panopt_decide(
     given = certificate_of(ask, matrix.criterion)
     if programs and given is None and not len(matrix.human_votes.row):
         return None
+    standing = None if given is None else standing_of(given, matrix, consensus, ask)
+    if standing is not None and standing.walk is not None:
+        return cascade_decisions(matrix.criterion, standing, standing.walk)
     calibration = calibrate(matrix, consensus, ask)
     result = certify(calibration, ask)
     together = interdependence(matrix, ask, rng)
@@ -72,7 +77,6 @@ def panopt_decide(
     if models is not None and together.found.basis != "truth":  # errors of one model are one error
         n_votes = np.minimum(n_votes, np.count_nonzero(~np.isnan(models), axis=1))
     doubt = panel_doubt(consensus, n_votes)
-    standing = None if given is None else standing_of(given, matrix, consensus, ask)
     epsilon = min(ask.alpha if given is None else given.alpha, 0.49)
     certified = _certified(calibration, result, doubt, epsilon)
     unproven = None if certified is not None else unproven_sides(matrix, ask, together, models)

@@ -87,6 +87,8 @@ def versions_of(host: Host) -> dict[str, str]:
 
 
 def _check_certified(wanted: Mapping[str, None], ask: Ask) -> None:
+    if ask.cascade or ask.costs:
+        raise AskError("options cascade and costs are for a certificate: see certify")
     certified = None if ask.certificate is None else ask.certificate.scope.criterion
     if certified is not None and certified not in wanted:
         raise CertificateError(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from panopt.analysis import aggregate, versions_of
+from panopt.cascade_certificate import certify_judges
 from panopt.errors import AskError, CertificateError
 from panopt.host import Host
 from panopt.records.ask import Ask
 from panopt.records.calibration import Calibration, calibrate, one_of_each_cluster
 from panopt.records.calibration import certify as certify_threshold
+from panopt.records.cascade import CASCADE
 from panopt.records.certificate import Certificate, Deciding, Seen
 from panopt.records.consensus import Consensus
 from panopt.records.matrix import Matrix
@@ -36,7 +39,7 @@ RULE = "mean"
 def certify(
     study: Study, ask: Ask | None = None, *, date: str | None = None, host: Host | None = None
 ) -> Certificate:
-    """Certify from which confidence verdicts of a panel may be trusted on logs to come.
+    """Certify from which confidence verdicts of a panel, or a cascade, may be trusted.
 
     Parameters
     ----------
@@ -44,7 +47,9 @@ def certify(
         Judgments and human labels of responses drawn as those to come will be.
     ask
         Options; the defaults where not given. ``aggregate="auto"`` takes the plain rule of the
-        scale: a confidence fitted to these logs would mean something else on others.
+        scale: a confidence fitted to these logs would mean something else on others. With
+        ``cascade``, names of judges from cheap to strong, the certificate is of these judges
+        asked in turn, each by its own confidence.
     date
         When these responses were judged, ``YYYY-MM-DD``; the day the latest run that tells it
         began where not given. The clock is not asked: same input, same certificate.
@@ -74,12 +79,18 @@ def certify(
     rows, matrix = study.where("criterion", criterion), study.matrix(criterion)
     if not matrix.n_judges:
         raise AskError(f"criterion {criterion!r} has human labels but no judge; read a log too")
+    versions = versions_of(host)
+    if ask.cascade:
+        return certify_judges(
+            rows, matrix, ask, data=study.digest, date=when, versions=_told(versions, host, CASCADE)
+        )
+    if ask.costs:
+        raise AskError("option costs is of a cascade: name its judges, cheap to strong (cascade)")
     consensus = _consensus(rows, matrix, ask, host)
     labelled = calibrate(matrix, consensus, ask)
     found = certify_threshold(labelled, ask)
     if not found.feasible:
         raise CertificateError(f"criterion {criterion!r}: {_short(labelled, found)}")
-    versions, plugin = versions_of(host), f"plugin {host.methods()[consensus.method]}"
     return Certificate(
         scope=scope_of(rows, matrix, consensus, ask),
         deciding=(Deciding(judge="panel", threshold=found.threshold),),
@@ -102,7 +113,7 @@ def certify(
         seed=ask.seed,
         data=study.digest,
         date=when,
-        versions={name: versions[name] for name in ("panopt", "numpy", "scipy", plugin)},
+        versions=_told(versions, host, consensus.method),
     )
 
 
@@ -158,6 +169,14 @@ def write_certificate(
         keep=[source.location for source in sources],
         overwrite=overwrite,
     )
+
+
+def _told(versions: Mapping[str, str], host: Host, method: str) -> dict[str, str]:
+    """Give the versions that a confidence depends on."""
+    plugin = host.methods().get(method)
+    if plugin is None:
+        raise AskError(f"aggregation method {method!r} is of no plugin that is installed")
+    return {name: versions[name] for name in ("panopt", "numpy", "scipy", f"plugin {plugin}")}
 
 
 def _criterion(study: Study, ask: Ask) -> str:

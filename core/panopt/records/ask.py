@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -43,6 +43,12 @@ class Ask(BaseModel):
     """Pairs (judge or system, maker of its model) that go before what the names say."""
     certificate: Certificate | None = None
     """What decides on trust for its criterion, instead of labels in these logs."""
+    cascade: tuple[str, ...] = ()
+    """To certify: judges of a cascade, cheap to strong; a panel of all judges where empty."""
+    costs: tuple[tuple[str, Annotated[float, Field(ge=0)]], ...] = ()
+    """To certify a cascade: pairs (judge, price of one judgment); 1 where not given."""
+    cascade_method: Literal["joint_path", "per_stage"] = "joint_path"
+    """To certify a cascade: test the risk of the whole, or of judge after judge."""
     same_prompts: bool = False
     """Vouch that judges whose prompt is not known, here or in the certificate, had the same."""
 

@@ -19,6 +19,8 @@ __all__ = [
     "human_sides",
     "human_verdicts",
     "one_of_each_cluster",
+    "plurality",
+    "promised_of",
 ]
 
 Floats = NDArray[np.float64]
@@ -70,17 +72,22 @@ class Calibration:
 
     @property
     def promised(self) -> str:
-        """Of what a certificate bounds the risk: verdicts, or one verdict of a random cluster.
+        """Of what a certificate bounds the risk: see :func:`promised_of`."""
+        return promised_of(clustered=self.clustered)
 
-        One verdict of each labelled cluster is counted, so clusters weigh alike whatever their
-        size; over the verdicts of a study, where large clusters weigh more, nothing is known.
-        """
-        if not self.clustered:
-            return "of the trusted verdicts"
-        return (
-            "of trusted verdicts, each drawn at random from a random cluster (clusters weigh "
-            "alike, whatever their size),"
-        )
+
+def promised_of(*, clustered: bool) -> str:
+    """Say of what a certificate bounds the risk: verdicts, or one verdict of a random cluster.
+
+    One verdict of each labelled cluster is counted, so clusters weigh alike whatever their
+    size; over the verdicts of a study, where large clusters weigh more, nothing is known.
+    """
+    if not clustered:
+        return "of the trusted verdicts"
+    return (
+        "of trusted verdicts, each drawn at random from a random cluster (clusters weigh "
+        "alike, whatever their size),"
+    )
 
 
 def calibrate(matrix: Matrix, consensus: Consensus, ask: Ask) -> Calibration:
@@ -124,7 +131,7 @@ def human_verdicts(matrix: Matrix, *, threshold: float) -> NDArray[np.int32]:
     or most of them called a tie.
     """
     votes = matrix.human_votes
-    verdict = _plurality(votes.response, human_sides(matrix, threshold), matrix.n_responses)
+    verdict = plurality(votes.response, human_sides(matrix, threshold), matrix.n_responses)
     if matrix.scale.kind == "pairwise":
         verdict[verdict == NO_WINNER] = TIED
     return verdict
@@ -160,9 +167,10 @@ def one_of_each_cluster(
     return np.sort(shuffled[first]), (note,)
 
 
-def _plurality(
-    response: NDArray[np.int32], side: NDArray[np.int32], n_responses: int
+def plurality(
+    response: NDArray[np.integer], side: NDArray[np.int32], n_responses: int
 ) -> NDArray[np.int32]:
+    """Give the side that most judgments of each response chose; -1 without any, -2 for a tie."""
     chosen, width = side >= 0, int(side.max(initial=0)) + 1
     key = response[chosen].astype(np.int64) * width + side[chosen]
     cells, counts = np.unique(key, return_counts=True)

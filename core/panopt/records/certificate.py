@@ -29,6 +29,7 @@ __all__ = [
     "ALWAYS",
     "FORMAT",
     "FORMATS",
+    "FORMAT_OF_CASCADE",
     "Certificate",
     "CertifiedJudge",
     "Deciding",
@@ -167,8 +168,14 @@ class Certificate(Frozen):
             raise ValueError(f"seen counts {seen} labels, not the {self.n_labels} of n_labels")
         if self.level > self.delta:
             raise ValueError(f"level = {self.level} must not be above delta = {self.delta}")
-        if not certifies(self.errors, self.n, alpha=self.alpha, delta=self.level):
-            raise ValueError(f"{self.errors} errors in {self.n} do not prove alpha = {self.alpha}")
+        tests = [(self.errors, self.n)]
+        if stages and self.method == "per_stage":  # each judge was tested by itself
+            tests = [(stage.errors, stage.n) for stage in stages if stage.threshold is not None]
+            if sum(n for _, n in tests) != self.n:
+                raise ValueError(f"the stages' n do not add up to n = {self.n}")
+        for errors, n in tests:
+            if not certifies(errors, n, alpha=self.alpha, delta=self.level):
+                raise ValueError(f"{errors} errors in {n} do not prove alpha = {self.alpha}")
         return self
 
     def _checked_stages(self) -> tuple[Stage, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from panopt.errors import LabelsError
+from panopt.errors import AskError, LabelsError
 from panopt.records.schema import RESPONSE_KEY
 from panopt.records.source import Source
 from panopt.records.study import Study
@@ -35,10 +35,16 @@ def attach_labels(study: Study, labels: Study, *, criterion: Sequence[str] = ())
 
     Raises
     ------
+    AskError
+        For a criterion that nobody judged.
     LabelsError
         When no label fits, when a label fits several different responses, when a criterion is
         needed but not given or unknown, or when one person contradicts herself.
     """
+    unknown = [name for name in criterion if name not in study.criteria]
+    if unknown and len(study):
+        known = ", ".join(map(repr, study.criteria)) or "none"
+        raise AskError(f"criterion {unknown[0]!r} was not judged; judged criteria: {known}")
     source = labels.sources[-1] if labels.sources else Source("labels", "columns")
     try:
         joined, warnings = _joined(study, labels, source.columns, criterion)

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from panopt.errors import CertificateError
+from panopt.records.answers import Answers, answers_of
 from panopt.records.ask import Ask
+from panopt.records.cascade import CASCADE
 from panopt.records.certificate import Certificate, CertifiedJudge, Scope
 from panopt.records.consensus import Consensus
 from panopt.records.matrix import Matrix
 from panopt.records.study import Study
 
-__all__ = ["check_consensus", "check_scope", "scope_of"]
+__all__ = ["check_consensus", "check_scope", "scope_of", "scope_of_cascade", "source_of"]
 
 #: A judge with more prompts than this has hashes of filled-in prompts, which never come again.
 MOST_PROMPTS = 50
@@ -27,22 +29,71 @@ def scope_of(study: Study, matrix: Matrix, consensus: Consensus, ask: Ask) -> Sc
     CertificateError
         For a judge with a prompt of its own for nearly every response.
     """
-    judges = _judges(study, matrix)
+    return Scope(
+        criterion=matrix.criterion,
+        scale=str(matrix.scale),
+        judges=_templates(_judges(study, matrix)),
+        aggregate=consensus.method,
+        confidence=consensus.confidence_source,
+        threshold=ask.threshold,
+        min_successful=ask.min_successful,
+    )
+
+
+def scope_of_cascade(study: Study, matrix: Matrix, answers: Answers, ask: Ask) -> Scope:
+    """Give what a certificate of the judges in ``ask.cascade`` is for.
+
+    Raises
+    ------
+    CertificateError
+        For a judge with a prompt of its own for nearly every response, or with no confidence, or
+        confidences of several sources.
+    """
+    sources = [
+        f"{name}: {source_of(answers, matrix.judges.index(name), name)}" for name in ask.cascade
+    ]
+    known = [judge for judge in _judges(study, matrix) if judge.name in ask.cascade]
+    return Scope(
+        criterion=matrix.criterion,
+        scale=str(matrix.scale),
+        judges=_templates(known),
+        aggregate=CASCADE,
+        confidence=f"deciding judge's own ({'; '.join(sources)})",
+        threshold=ask.threshold,
+        min_successful=1,
+    )
+
+
+def source_of(answers: Answers, column: int, judge: str) -> str:
+    """Give the source of a judge's confidence.
+
+    Raises
+    ------
+    CertificateError
+        Where it has none or several.
+    """
+    sources = answers.sources[column]
+    if not sources:
+        raise CertificateError(
+            f"judge {judge!r} has no confidence: it states none (column confidence) and was asked "
+            "once a response, so that there is no share of repeats either"
+        )
+    if len(sources) > 1:
+        raise CertificateError(
+            f"judge {judge!r} has confidences of several sources ({', '.join(sources)}), which "
+            "do not compare; a threshold is on one of them"
+        )
+    return sources[0]
+
+
+def _templates(judges: Sequence[CertifiedJudge]) -> tuple[CertifiedJudge, ...]:
     for judge in judges:
         if len(judge.prompts) > MOST_PROMPTS:
             raise CertificateError(
                 f"judge {judge.name!r} has {len(judge.prompts)} prompt hashes, those of prompts "
                 "with the response filled in; a certificate needs the hash of the template"
             )
-    return Scope(
-        criterion=matrix.criterion,
-        scale=str(matrix.scale),
-        judges=judges,
-        aggregate=consensus.method,
-        confidence=consensus.confidence_source,
-        threshold=ask.threshold,
-        min_successful=ask.min_successful,
-    )
+    return tuple(judges)
 
 
 def check_scope(
@@ -59,8 +110,12 @@ def check_scope(
     found = [
         *_other_versions(certificate.versions, versions),
         *_other_options(certificate, ask),
-        *_other_judges(scope.judges, _judges(study, matrix), vouched=ask.same_prompts),
     ]
+    if certificate.stages:
+        found += _other_stages(certificate, study, matrix, ask)
+    else:
+        judges = _judges(study, matrix)
+        found += _other_judges(scope.judges, judges, vouched=ask.same_prompts)
     if str(matrix.scale) != scope.scale:
         found.append(
             f"the scale of {matrix.criterion!r} is {matrix.scale}, it was {scope.scale} (declare "
@@ -147,8 +202,13 @@ def _other_options(certificate: Certificate, ask: Ask) -> Iterator[str]:
 
 
 def _other_judges(
-    then: Sequence[CertifiedJudge], now: Sequence[CertifiedJudge], *, vouched: bool
+    then: Sequence[CertifiedJudge],
+    now: Sequence[CertifiedJudge],
+    *,
+    vouched: bool,
+    sometimes: frozenset[str] = frozenset(),
 ) -> Iterator[str]:
+    """Name what judges are otherwise; prompts of those asked `sometimes` need not all come up."""
     was, here = ({judge.name: judge for judge in judges} for judges in (then, now))
     for name in sorted(here.keys() - was.keys()):
         yield f"judge {name!r} is not among the certified ({', '.join(sorted(was))})"
@@ -164,7 +224,7 @@ def _other_judges(
                 f"the scale of judge {name!r} is {new.scale}, it was {old.scale} (declare it if "
                 f"that is the form: --scale {name}={old.scale})"
             )
-        difference = _other_prompts(old.prompts, new.prompts)
+        difference = _other_prompts(old.prompts, new.prompts, all_come_up=name not in sometimes)
         if difference is not None:
             yield f"the prompt of judge {name!r} {difference}"
         elif None in (*old.prompts, *new.prompts):
@@ -176,13 +236,51 @@ def _other_judges(
         )
 
 
-def _other_prompts(then: Sequence[str | None], now: Sequence[str | None]) -> str | None:
+def _other_stages(
+    certificate: Certificate, study: Study, matrix: Matrix, ask: Ask
+) -> Iterator[str]:
+    """Name what the judges of a cascade are otherwise; others may be in the logs, too.
+
+    Judges that were never asked are no difference: a cascade asks them where it must. Nor is a
+    prompt of theirs that does not come up, but for the first judge, who is always asked.
+    """
+    answers = answers_of(matrix, threshold=ask.threshold)
+    here = {judge.name: judge for judge in _judges(study, matrix)}
+    if not set(certificate.asked) & set(here):
+        yield f"no judge of the cascade ({', '.join(certificate.asked)}) gave a judgment"
+    then, now = [], []
+    for stage in certificate.stages:
+        if stage.judge not in here or stage.threshold is None:
+            continue
+        judge = here[stage.judge]
+        was = next(known for known in certificate.scope.judges if known.name == stage.judge)
+        column = matrix.judges.index(stage.judge)
+        sources = " and ".join(answers.sources[column])
+        if sources != stage.source and (sources or (answers.verdict[:, column] >= 0).any()):
+            yield (
+                f"the confidence of judge {stage.judge!r} is {sources or 'not told'}, it was "
+                f"{stage.source}"
+            )
+        if answers.draws[column] != stage.draws:
+            yield (
+                f"judge {stage.judge!r} was asked {answers.draws[column]} time(s) a response, it "
+                f"was {stage.draws}"
+            )
+        then.append(was)
+        now.append(judge)
+    later = frozenset(certificate.asked[1:])
+    yield from _other_judges(then, now, vouched=ask.same_prompts, sometimes=later)
+
+
+def _other_prompts(
+    then: Sequence[str | None], now: Sequence[str | None], *, all_come_up: bool
+) -> str | None:
     """Say how known prompts differ; what is not known differs in nothing."""
     fresh = [text for text in now if text is not None and text not in then]
     gone = [text for text in then if text is not None and text not in now]
     if fresh and None not in then:
         known = ", ".join(text for text in then if text is not None)
         return f"is {fresh[0]}, certified was {known}"
-    if gone and None not in now:
+    if gone and None not in now and all_come_up:
         return f"is never {gone[0]}, which was among the certified"
     return None

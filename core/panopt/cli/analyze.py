@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from panopt.cli.figures import Plots, check_plots, save_plots
 from panopt.cli.sources import (
     STATISTICS,
     Columns,
@@ -100,6 +101,7 @@ def analyze(  # noqa: PLR0913 - one parameter an option
     do_write: Annotated[
         bool, typer.Option("--write", help="Write annotated copies of the logs.")
     ] = False,
+    plots: Plots = None,
     overwrite: Annotated[
         bool, typer.Option(help="Replace earlier outputs that differ; never a source.")
     ] = False,
@@ -144,6 +146,7 @@ def analyze(  # noqa: PLR0913 - one parameter an option
         reading=reading,
         out=out,
         copies=do_write,
+        plots=plots,
         overwrite=overwrite,
         as_json=as_json,
     )
@@ -165,6 +168,7 @@ def run(  # noqa: PLR0913 - options
     copies: bool,
     overwrite: bool,
     as_json: bool,
+    plots: Path | None = None,
 ) -> Report:
     """Read, analyze, show and write; what ``analyze`` and ``demo`` share."""
     from rich.console import Console  # noqa: PLC0415 - a fast start
@@ -174,6 +178,7 @@ def run(  # noqa: PLR0913 - options
     from panopt.host import Host  # noqa: PLC0415
     from panopt.writing import write  # noqa: PLC0415
 
+    check_plots(plots)
     host = Host()
     study = read_logs(logs, labels=labels, reading=reading, criterion=ask.criterion, host=host)
     report = analyze_study(study, ask, host=host)
@@ -191,4 +196,9 @@ def run(  # noqa: PLR0913 - options
     else:
         show_report(report)
         show_written(written)
+    if plots is not None:
+        from panopt.plots.drawing import draw_report  # noqa: PLC0415
+
+        console = Console(stderr=as_json)
+        save_plots(draw_report(report), plots, study, overwrite=overwrite, console=console)
     return report

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from panopt.cli.figures import Plots, check_plots, save_plots
 from panopt.cli.sources import (
     STATISTICS,
     Columns,
@@ -91,6 +92,10 @@ def replay(  # noqa: PLR0913 - one parameter an option
     off_scale: OffScale = "error",
     tier: Tier = "auto",
     low_memory: LowMemory = False,
+    plots: Plots = None,
+    overwrite: Annotated[
+        bool, typer.Option(help="Replace earlier figures that differ; never a source.")
+    ] = False,
     as_json: Json = False,
     strict: Strict = False,
 ) -> None:
@@ -113,6 +118,7 @@ def replay(  # noqa: PLR0913 - one parameter an option
     )
     if splits < 1:
         raise AskError(f"--splits {splits} must be 1 or more")
+    check_plots(plots)
     costs = _costs(cost or [])
     reading = reading_of(
         column=column,
@@ -141,6 +147,11 @@ def replay(  # noqa: PLR0913 - one parameter an option
         sys.stdout.write(json.dumps(_as_dict(found, ask, splits), indent=2, allow_nan=False) + "\n")
     else:
         Console().print(_shown(found, ask, splits))
+    if plots is not None:
+        from panopt.plots.drawing import draw_replays  # noqa: PLC0415
+
+        console = Console(stderr=as_json)
+        save_plots(draw_replays([found], ask), plots, study, overwrite=overwrite, console=console)
 
 
 def _costs(given: list[str]) -> dict[str, float]:

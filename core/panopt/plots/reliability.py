@@ -118,9 +118,9 @@ def _caption(
     )
     told = [
         (
-            f"Share of verdicts that humans agree with against the confidence of "
-            f"{readable(whose)}, for {readable(subject, 80)}: {n:,} labelled verdicts in {curve.n.size} bins of equal "
-            f"width. {bins}."
+            "Share of verdicts that humans agree with against the confidence of "
+            f"{readable(whose)}, for {readable(subject, 80)}: {n:,} labelled verdicts in "
+            f"{curve.n.size} bins of equal width. {bins}."
         ),
         (
             f"Intervals: {curve.method}, {curve.level:.0%}, of each bin by itself; the band holds "

@@ -180,4 +180,4 @@ def percent_axis(axes: Axes, which: Literal["x", "y", "both"]) -> None:
     from matplotlib.ticker import PercentFormatter  # noqa: PLC0415 - only when drawn
 
     for axis in (axes.xaxis,) * (which != "y") + (axes.yaxis,) * (which != "x"):
-        axis.set_major_formatter(PercentFormatter(xmax=1.0, decimals=0))
+        axis.set_major_formatter(PercentFormatter(xmax=1.0))

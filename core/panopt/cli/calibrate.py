@@ -23,10 +23,11 @@ from panopt.cli.sources import (
     Seed,
     Strict,
     Tier,
+    name_value,
     read_logs,
     reading_of,
 )
-from panopt.errors import CertificateError
+from panopt.errors import AskError, CertificateError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -52,6 +53,28 @@ def calibrate(  # noqa: PLR0913 - one parameter an option
     threshold: Annotated[
         float, typer.Option(help="A response passes at this value on [0, 1] or above.")
     ] = 0.5,
+    cascade: Annotated[
+        str | None,
+        typer.Option(
+            metavar="JUDGE,JUDGE,..",
+            help="Certify these judges asked in turn, cheap to strong, not the panel of all.",
+        ),
+    ] = None,
+    cost: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="JUDGE=COST",
+            help="Cascade: cost of a judge's answer to one response; 1 if not given.",
+        ),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            metavar="joint_path|per_stage",
+            help="Cascade: test its risk as a whole (joint_path, the default), or judge by judge.",
+            rich_help_panel=STATISTICS,
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="File for the certificate.")] = Path("certificate.json"),
     overwrite: Annotated[bool, typer.Option(help="Replace a file with other content.")] = False,
     date: Annotated[
@@ -85,8 +108,13 @@ def calibrate(  # noqa: PLR0913 - one parameter an option
     from panopt.host import Host  # noqa: PLC0415
     from panopt.records.ask import Ask, checked  # noqa: PLC0415
 
+    if cascade is None and (cost or method is not None):
+        raise AskError(f"--{'cost' if cost else 'method'} is of a cascade: give --cascade too")
     ask = checked(
         Ask,
+        cascade=() if cascade is None else tuple(name.strip() for name in cascade.split(",")),
+        costs=tuple(name_value(text, "--cost", last=True) for text in cost or ()),
+        cascade_method=method or "joint_path",
         criterion=() if criterion is None else (criterion,),
         aggregate=aggregate,
         alpha=alpha,
@@ -133,12 +161,15 @@ def _shown(made: Certificate, warnings: list[str]) -> RenderableType:
 
     scope = made.scope
     silent = [judge.name for judge in scope.judges if None in judge.prompts]
+    share = f"({made.coverage:.0%} of the labelled responses)"
     lines = [
         Text.assemble(
             Text("certified: ", "bold"),
-            "trust verdicts of confidence "
-            f"{made.threshold:.4g} or more ({made.coverage:.0%} of the labelled responses)",
+            f"trust verdicts of confidence {made.threshold:.4g} or more {share}"
+            if not made.stages
+            else f"trust the first judge that is sure enough {share}",
         ),
+        *(shown(text, longest=1000) for text in _of_stages(made)),
         shown(
             f"promise: with probability {1 - made.delta:g}, at least {1 - made.alpha:g} "
             f"{made.promised} agree with the human label ({made.errors} of {made.n} labelled ones "
@@ -148,7 +179,7 @@ def _shown(made: Certificate, warnings: list[str]) -> RenderableType:
         ),
         shown(
             f"for: criterion {scope.criterion} on {scope.scale}, {scope.aggregate} of "
-            f"{', '.join(judge.name for judge in scope.judges)}",
+            f"{', '.join(_names(made))}",
             longest=1000,
         ),
         shown(
@@ -169,3 +200,31 @@ def _shown(made: Certificate, warnings: list[str]) -> RenderableType:
         )
     lines += [shown(f"may spoil it: {text}", "yellow") for text in warnings]
     return Group(*lines)
+
+
+def _names(made: Certificate) -> list[str]:
+    """Give the judges, those of a cascade in their order."""
+    if made.stages:
+        return [stage.judge for stage in made.stages]
+    return [judge.name for judge in made.scope.judges]
+
+
+def _of_stages(made: Certificate) -> list[str]:
+    """Say of each judge of a cascade when it decides, and what a response costs."""
+    from panopt.records.stage import ALWAYS  # noqa: PLC0415 - a fast start
+
+    lines = []
+    decided = sum(stage.n for stage in made.stages)
+    for place, stage in enumerate(made.stages, start=1):
+        told = f"  {place}. {stage.judge} ({stage.source})"
+        if stage.threshold is None:
+            lines.append(f"{told}: never decides, need not be asked")
+        else:
+            floor = 0.0 if stage.unit else ALWAYS
+            when = f"confidence {stage.threshold:.4g} or more"
+            if stage.threshold <= floor:
+                when = "whatever its confidence"
+            lines.append(f"{told}: {when}; decides {stage.n / decided:.0%} of what is trusted")
+    if made.expected_cost is not None:
+        lines.append(f"  mean cost of a response: {made.expected_cost:.4g}")
+    return lines

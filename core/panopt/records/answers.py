@@ -82,7 +82,7 @@ def answers_of(matrix: Matrix, *, threshold: float) -> Answers:
     other = 1.0 - probability if two_sided else np.zeros_like(probability)
     believed = np.where(same, probability, other)
     stated = np.where(np.isnan(margin), believed, np.where(same, margin, -margin))
-    tells = ~np.isnan(stated)
+    tells = ~(np.isnan(probability) & np.isnan(margin))
     told = np.bincount(cell[tells], minlength=cells)
     belief = np.bincount(cell[tells], stated[tells], cells) / np.maximum(told, 1)
     belief[told == 0] = np.nan

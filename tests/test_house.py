@@ -50,7 +50,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "panopt.responses": GROUND,
     "panopt.host": (*GROUND, "panopt.spec"),
     "panopt.plugins": (*GROUND, "panopt.spec"),
-    "panopt.shims": (*GROUND, "panopt.spec", "panopt.responses"),
+    "panopt.shims": (*GROUND, "panopt.judging", "panopt.spec", "panopt.responses"),
     "panopt.reading": (*GROUND, "panopt.host"),
     "panopt.analysis": (*GROUND, "panopt.host"),
     "panopt.writing": (*GROUND, "panopt.host", "panopt.responses"),

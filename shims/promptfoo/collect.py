@@ -110,6 +110,12 @@ class Judgments:
             self._take_declared(row, response, where)
         self._note_row(row)
 
+    def forget_rows(self) -> None:
+        """Forget responses, judgments and labels; keep what was learned of judges and places."""
+        columns = Columns(rationales=self._keep)
+        columns.judges, columns.prompts = self.columns.judges, self.columns.prompts
+        self.columns, self.responses, self.people = columns, Responses(self.graders), []
+
     def run_name(self) -> str:
         """Name the run by its rows: the same rows in any order and format, the same name."""
         return f"rows-{self._digest:016x}"

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from panopt.analysis import aggregate, versions_of
-from panopt.cascade_certificate import certify_judges
 from panopt.errors import AskError, CertificateError
 from panopt.host import Host
 from panopt.records.ask import Ask
 from panopt.records.calibration import Calibration, calibrate, one_of_each_cluster
 from panopt.records.calibration import certify as certify_threshold
 from panopt.records.cascade import CASCADE
+from panopt.records.cascade_certificate import certify_judges
 from panopt.records.certificate import Certificate, Deciding, Seen
 from panopt.records.consensus import Consensus
 from panopt.records.matrix import Matrix

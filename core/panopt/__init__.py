@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from panopt.records.scale import Scale
     from panopt.records.source import Counts, Source, SourceFile
     from panopt.records.study import Study
+    from panopt.replay import CriterionReplay, replay_study
     from panopt.spec import hookimpl
     from panopt.writing import write
 
@@ -44,6 +45,7 @@ __all__ = [
     "CertificateError",
     "Consensus",
     "Counts",
+    "CriterionReplay",
     "CriterionReport",
     "Decisions",
     "Finding",
@@ -68,6 +70,7 @@ __all__ = [
     "hookimpl",
     "read",
     "read_certificate",
+    "replay_study",
     "write",
     "write_certificate",
 ]
@@ -97,6 +100,7 @@ _HOMES = {
     "panopt.records.scale": ("Scale",),
     "panopt.records.source": ("Counts", "Source", "SourceFile"),
     "panopt.records.study": ("Study",),
+    "panopt.replay": ("CriterionReplay", "replay_study"),
     "panopt.spec": ("hookimpl",),
     "panopt.writing": ("write",),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -94,16 +94,17 @@ def replay_study(  # noqa: PLR0913 - one argument an option
     order: Sequence[str] = (),
     costs: Mapping[str, float] | None = None,
     host: Host | None = None,
-) -> CriterionReplay:
-    """Replay every method of selective judging on the labelled responses of one criterion.
+) -> tuple[CriterionReplay, ...]:
+    """Replay every method of selective judging on the labelled responses of each criterion.
 
     Parameters
     ----------
     study
         Judgments and human labels.
     ask
-        Options; the defaults where not given. ``aggregate="auto"`` takes the plain rule of the
-        scale, as a certificate does.
+        Options; the defaults where not given. `criterion` names what to replay: all that humans
+        labelled where it is empty. ``aggregate="auto"`` takes the plain rule of the scale, as a
+        certificate does.
     splits
         Replays, in each of both ways of measuring.
     labels_per_split
@@ -116,6 +117,11 @@ def replay_study(  # noqa: PLR0913 - one argument an option
     host
         Plugins; the installed ones where not given.
 
+    Returns
+    -------
+    tuple of CriterionReplay
+        One a criterion, in the order of the study or as named.
+
     Raises
     ------
     AskError
@@ -124,25 +130,58 @@ def replay_study(  # noqa: PLR0913 - one argument an option
     ask, host = ask or Ask(), host or Host()
     if ask.certificate is not None:
         raise AskError("option certificate does not go with a replay, which makes its own")
+    if splits < 1:
+        raise AskError(f"splits = {splits} must be 1 or more")
     if study.table["scale"].null_count:
         study, _ = settle_scales(study, {})
-    criterion = _criterion(study, ask)
-    rows, matrix = study.where("criterion", criterion), study.matrix(criterion)
+    wanted = tuple(dict.fromkeys(ask.criterion or study.criteria))
+    matrices = {criterion: study.matrix(criterion) for criterion in wanted}
+    prices = _prices([matrix.judges for matrix in matrices.values()], costs or {})
+    if not matrices:
+        raise AskError("there is nothing to replay: no judgment was read")
+    bare = [name for name, matrix in matrices.items() if not matrix.n_labelled]
+    if ask.criterion or len(bare) == len(matrices):
+        bare = []  # what is asked for says itself what it lacks
+    drawing = _Drawing(splits, labels_per_split, tuple(order), prices)
+    found = [
+        _replayed(study.where("criterion", criterion), matrix, ask, drawing, host)
+        for criterion, matrix in matrices.items()
+        if criterion not in bare
+    ]
+    notes = tuple(f"{name!r} is not replayed: it has no human labels" for name in bare)
+    return tuple(replace(one, notes=(*one.notes, *notes)) for one in found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """How replays are drawn, and who is asked at what price."""
+
+    splits: int
+    labels: int | None
+    order: tuple[str, ...]
+    prices: Mapping[str, float]
+
+
+def _replayed(
+    rows: Study, matrix: Matrix, ask: Ask, drawing: _Drawing, host: Host
+) -> CriterionReplay:
+    """Replay one criterion."""
+    criterion = matrix.criterion
     if not matrix.n_judges:
         raise AskError(f"criterion {criterion!r} has human labels but no judge; read a log too")
     human = human_verdicts(matrix, threshold=ask.threshold)
     labelled = np.flatnonzero(human != UNLABELLED)
     clusters = matrix.clusters[labelled]
     n_clusters = len(np.unique(clusters))
-    drawn = _labels(criterion, n_clusters, labels_per_split, ask)
-    price = _prices(matrix.judges, costs or {})
+    drawn = _labels(criterion, n_clusters, drawing.labels, ask)
+    price = [drawing.prices[name] for name in matrix.judges]
     confidence, verdict, sources = _judged(matrix, ask.threshold)
     agrees = verdict[labelled] == human[labelled, None]
     judges = tuple(
         _judge(matrix.judges[m], price[m], confidence[labelled, m], agrees[:, m], sources[m])
         for m in range(matrix.n_judges)
     )
-    chain, notes = _order(judges, tuple(order))
+    chain, notes = _order(criterion, judges, drawing.order)
     method = ask.aggregate
     if method == "auto":
         method = RULES.get(matrix.scale.kind, RULE)
@@ -170,7 +209,7 @@ def replay_study(  # noqa: PLR0913 - one argument an option
             labels,
             alpha=ask.alpha,
             delta=ask.delta,
-            splits=splits,
+            splits=drawing.splits,
             labels=drawn,
             seed=ask.seed,
             level=ask.level,
@@ -203,14 +242,6 @@ def replay_study(  # noqa: PLR0913 - one argument an option
     )
 
 
-def _criterion(study: Study, ask: Ask) -> str:
-    wanted = tuple(dict.fromkeys(ask.criterion or study.criteria))
-    if len(wanted) != 1:
-        known = ", ".join(repr(name) for name in wanted) or "none"
-        raise AskError(f"a replay is of one criterion; name it with --criterion: {known}")
-    return wanted[0]
-
-
 def _labels(criterion: str, n_clusters: int, asked: int | None, ask: Ask) -> int:
     """Give the labels of a replay; refuse fewer than any certificate takes."""
     if asked is not None and asked < 1:
@@ -232,16 +263,20 @@ def _labels(criterion: str, n_clusters: int, asked: int | None, ask: Ask) -> int
     return drawn
 
 
-def _prices(judges: tuple[str, ...], costs: Mapping[str, float]) -> list[float]:
+def _prices(panels: Sequence[tuple[str, ...]], costs: Mapping[str, float]) -> dict[str, float]:
+    """Give the price of every judge of any criterion."""
+    judges = tuple(dict.fromkeys(name for panel in panels for name in panel))
     for name, cost in costs.items():
         if name not in judges:
             raise AskError(f"--cost names {name!r}, which is no judge here: {_names(judges)}")
         if not (np.isfinite(cost) and cost >= 0.0):
             raise AskError(f"cost {cost:g} of {name!r} must be finite and not negative")
-    return [float(costs.get(name, 1.0)) for name in judges]
+    return {name: float(costs.get(name, 1.0)) for name in judges}
 
 
-def _order(judges: tuple[JudgeReplay, ...], order: tuple[str, ...]) -> tuple[list[int], list[str]]:
+def _order(
+    criterion: str, judges: tuple[JudgeReplay, ...], order: tuple[str, ...]
+) -> tuple[list[int], list[str]]:
     """Put the judges of the cascade from cheap to strong, and say what a reader should know."""
     names = tuple(judge.judge for judge in judges)
     without = [judge.judge for judge in judges if judge.source is None]
@@ -260,7 +295,10 @@ def _order(judges: tuple[JudgeReplay, ...], order: tuple[str, ...]) -> tuple[lis
         return chain, notes if len(chain) > 1 else notes[1:]
     for name in order:
         if name not in names:
-            raise AskError(f"--order names {name!r}, which is no judge here: {_names(names)}")
+            raise AskError(
+                f"--order names {name!r}, which is no judge here (criterion {criterion!r}): "
+                f"{_names(names)}"
+            )
         if order.count(name) > 1:
             raise AskError(f"--order names {name!r} twice")
         if name in without:

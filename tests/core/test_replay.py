@@ -98,10 +98,19 @@ def test_replay_as_json_holds_every_number(run: Run, stated: Path, human: Path) 
     cost = ("--cost", "middle=2", "--cost", "strong=10")
     ended = run(*words, *cost)
     assert (ended.code, ended.err) == (0, "")
-    told = json.loads(ended.out)
+    options = json.loads(ended.out)
+    (told,) = options.pop("criteria")
+    assert options == {
+        "alpha": 0.2,
+        "delta": 0.1,
+        "splits": 6,
+        "seed": 0,
+        "level": 0.95,
+        "threshold": 0.5,
+    }
     assert told["order"] == ["cheap", "middle", "strong"]
     assert (told["n_labelled"], told["n_clusters"], told["labels_per_split"]) == (120, 120, 60)
-    assert (told["alpha"], told["delta"], told["splits"], told["level"]) == (0.2, 0.1, 6, 0.95)
+    assert (told["criterion"], told["reference_cost"]) == ("score", 10.0)
     assert [one["cost"] for one in told["judges"]] == [1.0, 2.0, 10.0]
     assert {one["confidence"] for one in told["judges"]} == {"stated"}
     assert [one["method"] for one in told["methods"]][-3:] == [
@@ -109,6 +118,8 @@ def test_replay_as_json_holds_every_number(run: Run, stated: Path, human: Path) 
         "joint path",
         "panel certificate",
     ]
+    judges = {one["method"]: one["judges"] for one in told["methods"]}
+    assert (judges["no selection"], judges["panel certificate"]) == (["strong"], None)
     for one in told["methods"]:
         for way in ("known_population", "held_out"):
             seen = one[way]
@@ -135,7 +146,7 @@ def test_single_votes_leave_the_panel_alone(run: Run, table: Table, human: Path)
     ]
     path = table("single.csv", "\n".join(["item,judge,score", *lines, ""]))
     words = ("replay", path, "--labels", human, "--splits", "5")
-    told = json.loads(run(*words, "--json").out)
+    (told,) = json.loads(run(*words, "--json").out)["criteria"]
     assert told["order"] == []
     assert [one["method"] for one in told["methods"]] == [
         "no selection",
@@ -159,7 +170,7 @@ def test_repeats_give_shares_and_stated_confidence_goes_before(table: Table, hum
         lines += [f"i{i},y,1,{right if i % 3 else 1 - right},.6"]
     path = table("repeats.csv", "\n".join(["item,judge,repeat,score,confidence", *lines, ""]))
     study = panopt.read(path, labels=human)
-    found = replay_study(study, Ask(alpha=0.2), splits=3)
+    (found,) = replay_study(study, Ask(alpha=0.2), splits=3)
     assert [(one.source, one.n) for one in found.judges] == [
         ("vote share over repeats", 120),
         ("stated", 120),
@@ -168,12 +179,12 @@ def test_repeats_give_shares_and_stated_confidence_goes_before(table: Table, hum
     heuristic = {one.method: one for one in found.methods}["heuristic"].known_population
     # Of y: (.9 + .6) / 2 and, where it contradicts itself, (.9 + .4) / 2: never .8.
     assert heuristic.coverage == 0.0
-    shares = replay_study(study, Ask(alpha=0.2), splits=3, order=["x"])
+    (shares,) = replay_study(study, Ask(alpha=0.2), splits=3, order=["x"])
     # Of x: 1 on even items, 2/3 on odd ones.
     assert shares.methods[1].known_population.coverage == pytest.approx(0.5)
-    low = replay_study(study, Ask(alpha=0.34), splits=3, order=["x"])
+    (low,) = replay_study(study, Ask(alpha=0.34), splits=3, order=["x"])
     assert low.methods[1].known_population.coverage == 1.0
-    third = replay_study(study, Ask(alpha=0.3), splits=3, order=["y"])
+    (third,) = replay_study(study, Ask(alpha=0.3), splits=3, order=["y"])
     kept = np.mean([i % 3 > 0 for i in range(120)])
     assert third.methods[1].known_population.coverage == pytest.approx(kept)
 
@@ -188,7 +199,7 @@ def test_labels_without_an_order_are_replayed(table: Table) -> None:
             lines.append(f"i{i},x,{repeat},{label}")
     judged = table("nominal.csv", "\n".join([*lines, ""]))
     people = table("people.csv", "\n".join([*human, ""]))
-    found = replay_study(panopt.read(judged, labels=people), splits=4)
+    (found,) = replay_study(panopt.read(judged, labels=people), splits=4)
     assert (found.aggregate, found.judges[0].source) == ("plurality", "vote share over repeats")
     assert found.judges[0].n < 90  # three different labels are no verdict
     assert found.judges[0].agreement is not None
@@ -201,7 +212,7 @@ def test_labels_without_an_order_are_replayed(table: Table) -> None:
 
 def test_all_labels_drawn_hold_nothing_out(run: Run, stated: Path, human: Path) -> None:
     words = ("replay", stated, "--labels", human, "--splits", "3", "--labels-per-split", "120")
-    told = json.loads(run(*words, "--json").out)
+    (told,) = json.loads(run(*words, "--json").out)["criteria"]
     assert all(one["held_out"] is None for one in told["methods"])
     assert "so nothing is held out" in told["notes"][-1]
     assert "held-out part" not in run(*words).out
@@ -242,16 +253,64 @@ def test_a_judge_without_confidence_is_in_no_cascade(
     text = stated.read_text(encoding="utf-8") + "".join(f"i{i},mute,1,\n" for i in range(120))
     path = table("mute.csv", text)
     words = ("replay", path, "--labels", human, "--splits", "2")
-    told = json.loads(run(*words, "--json").out)
+    (told,) = json.loads(run(*words, "--json").out)["criteria"]
     assert told["order"] == ["cheap", "middle", "strong"]
     assert "not in the cascade, for want of a confidence: 'mute'" in told["notes"]
     assert "'mute', which cannot be in a cascade" in fails(*words, "--order", "cheap,mute")
 
 
-def test_several_criteria_must_be_told_apart(table: Table) -> None:
-    rows = "".join(
-        f"i{i},{judge},{criterion},1\n" for i in range(50) for judge in "xy" for criterion in "ab"
-    )
-    study = panopt.read(table("two.csv", f"item,judge,criterion,score\n{rows}"))
-    with pytest.raises(AskError, match=r"one criterion; name it with --criterion: 'a', 'b'"):
-        replay_study(study)
+@pytest.fixture
+def criteria(table: Table) -> tuple[Path, Path]:
+    """Write judgments of three criteria, of which humans labelled two."""
+    rng = np.random.default_rng(4)
+    judged, people = ["item,judge,criterion,score,confidence"], ["item,criterion,score"]
+    for i in range(100):
+        for criterion in "abc":
+            right = int(rng.random() < 0.5)
+            if criterion != "c":
+                people.append(f"i{i},{criterion},{right}")
+            for judge in "xy" if criterion == "a" else "xyz":
+                sure = rng.uniform(0.5, 1)
+                vote = right if rng.random() < sure else 1 - right
+                judged.append(f"i{i},{judge},{criterion},{vote},{sure:.3f}")
+    return table("three.csv", "\n".join([*judged, ""])), table("who.csv", "\n".join([*people, ""]))
+
+
+def test_each_criterion_gets_a_table_of_its_own(run: Run, criteria: tuple[Path, Path]) -> None:
+    words = ("replay", criteria[0], "--labels", criteria[1], "--splits", "4", "--alpha", ".3")
+    every = json.loads(run(*words, "--json").out)["criteria"]
+    assert [one["criterion"] for one in every] == ["a", "b"]
+    assert [len(one["judges"]) for one in every] == [2, 3]
+    for one in every:
+        assert "'c' is not replayed: it has no human labels" in one["notes"]
+    named = run(*words, "--criterion", "b", "--criterion", "a", "--json")
+    turned = json.loads(named.out)["criteria"]
+    assert [one["criterion"] for one in turned] == ["b", "a"]
+    for one, other in zip(every, reversed(turned), strict=True):
+        assert one["methods"] == other["methods"]
+        assert not any("not replayed" in note for note in other["notes"])
+    shown = run(*words).out
+    assert shown.count("held-out part") == 2
+    assert shown.index("criterion a:") < shown.index("criterion b:")
+
+
+def test_what_a_criterion_lacks_is_named(
+    fails: Fails, run: Run, criteria: tuple[Path, Path]
+) -> None:
+    words = ("replay", criteria[0], "--labels", criteria[1], "--splits", "2", "--alpha", ".3")
+    assert "'c' has 0 independent labelled responses" in fails(*words, "--criterion", "c")
+    assert "'z', which is no judge here (criterion 'a')" in fails(*words, "--order", "x,z")
+    told = json.loads(run(*words, "--cost", "z=3", "--json").out)["criteria"]
+    assert [[judge["cost"] for judge in one["judges"]] for one in told] == [[1, 1], [1, 1, 3]]
+
+
+def test_replays_are_at_hand_from_python(criteria: tuple[Path, Path]) -> None:
+    study = panopt.read(criteria[0], labels=criteria[1])
+    found = panopt.replay_study(study, panopt.Ask(alpha=0.3, criterion=("b",)), splits=2)
+    assert [type(one) for one in found] == [panopt.CriterionReplay]
+    with pytest.raises(AskError, match="has human labels but no judge; read a log too"):
+        panopt.replay_study(study.where("judge_kind", "human"), splits=2)
+    with pytest.raises(AskError, match=r"splits = 0 must be 1 or more"):
+        panopt.replay_study(study, splits=0)
+    with pytest.raises(AskError, match="nothing to replay: no judgment was read"):
+        panopt.replay_study(panopt.Study.from_columns({"item": [], "judge": [], "score": []}))

@@ -32,6 +32,8 @@ from panopt.cli.sources import (
 from panopt.errors import AskError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import RenderableType
     from rich.table import Table
 
@@ -53,7 +55,7 @@ def replay(  # noqa: PLR0913 - one parameter an option
     *,
     labels: Labels = None,
     criterion: Annotated[
-        str | None, typer.Option(help="What to replay, where several criteria were judged.")
+        list[str] | None, typer.Option(help="Replay this criterion only; repeat for more.")
     ] = None,
     splits: Annotated[int, typer.Option(help="Replays, of each way to measure success.")] = 1000,
     alpha: Annotated[
@@ -108,7 +110,7 @@ def replay(  # noqa: PLR0913 - one parameter an option
 
     ask = checked(
         Ask,
-        criterion=() if criterion is None else (criterion,),
+        criterion=tuple(criterion or ()),
         aggregate=aggregate,
         alpha=alpha,
         delta=delta,
@@ -116,7 +118,7 @@ def replay(  # noqa: PLR0913 - one parameter an option
         threshold=threshold,
         seed=seed,
     )
-    if splits < 1:
+    if splits < 1:  # before anything is read
         raise AskError(f"--splits {splits} must be 1 or more")
     check_plots(plots)
     costs = _costs(cost or [])
@@ -146,12 +148,16 @@ def replay(  # noqa: PLR0913 - one parameter an option
     if as_json:
         sys.stdout.write(json.dumps(_as_dict(found, ask, splits), indent=2, allow_nan=False) + "\n")
     else:
-        Console().print(_shown(found, ask, splits))
+        console = Console()
+        for number, one in enumerate(found):
+            if number:
+                console.print()
+            console.print(_shown(one, ask, splits))
     if plots is not None:
         from panopt.plots.drawing import draw_replays  # noqa: PLC0415
 
         console = Console(stderr=as_json)
-        save_plots(draw_replays([found], ask), plots, study, overwrite=overwrite, console=console)
+        save_plots(draw_replays(found, ask), plots, study, overwrite=overwrite, console=console)
 
 
 def _costs(given: list[str]) -> dict[str, float]:
@@ -165,19 +171,27 @@ def _costs(given: list[str]) -> dict[str, float]:
     return costs
 
 
-def _as_dict(found: CriterionReplay, ask: Ask, splits: int) -> dict[str, object]:
+def _as_dict(found: Sequence[CriterionReplay], ask: Ask, splits: int) -> dict[str, object]:
     return {
-        "criterion": found.criterion,
-        "scale": found.scale,
-        "aggregate": found.aggregate,
         "alpha": ask.alpha,
         "delta": ask.delta,
         "splits": splits,
         "seed": ask.seed,
         "level": ask.level,
+        "threshold": ask.threshold,
+        "criteria": [_criterion(one) for one in found],
+    }
+
+
+def _criterion(found: CriterionReplay) -> dict[str, object]:
+    return {
+        "criterion": found.criterion,
+        "scale": found.scale,
+        "aggregate": found.aggregate,
         "n_labelled": found.n_labelled,
         "n_clusters": found.n_clusters,
         "labels_per_split": found.labels_per_split,
+        "reference_cost": found.reference_cost,
         "judges": [
             {
                 "judge": one.judge,
@@ -195,6 +209,7 @@ def _as_dict(found: CriterionReplay, ask: Ask, splits: int) -> dict[str, object]
             {
                 "method": one.method,
                 "guaranteed": one.guaranteed,
+                "judges": _deciders(one, found),
                 **{way: _measure(getattr(one, way), one, found) for way in WAYS},
             }
             for one in found.methods
@@ -207,7 +222,7 @@ def _measure(
 ) -> dict[str, object] | None:
     if seen is None:
         return None
-    names = [found.order[m] for m in method.judges] if method.judges is not None else ["panel"]
+    names = _deciders(method, found) or ["panel"]
     shares = seen.composition
     return {
         "success": seen.success,
@@ -224,6 +239,11 @@ def _measure(
         "relative_cost": _relative(seen, found),
         "nothing_accepted": seen.nothing,
     }
+
+
+def _deciders(method: Replayed, found: CriterionReplay) -> list[str] | None:
+    """Name the judges that may decide; None: the panel does."""
+    return None if method.judges is None else [found.order[m] for m in method.judges]
 
 
 def _relative(seen: Measured, found: CriterionReplay) -> float | None:

@@ -58,7 +58,7 @@ def panopt_methods() -> tuple[str, ...]:
 
 
 @hookimpl
-def panopt_aggregate(matrix: Matrix, why: str, ask: Ask) -> Consensus:
+def panopt_aggregate(matrix: Matrix, why: str, ask: Ask) -> Consensus | None:
     """Take the verdict of the judge that decides, in the cascade of a certificate."""
     certificate = certificate_of(ask, matrix.criterion)
     if certificate is None or not certificate.stages:

@@ -177,6 +177,8 @@ class Vote:
         Pairs, reduced votes: the two orders contradict one another.
     passes
         The draws that a reduced vote was made of; empty for a single draw.
+    note
+        What of the answer was left out, and why; or why repeats together are no vote.
     """
 
     judge: str
@@ -195,6 +197,7 @@ class Vote:
     usage: Usage = Usage()
     cached: bool = False
     passes: tuple[Vote, ...] = ()
+    note: str = ""
 
 
 def _sum(one: Number | None, other: Number | None) -> Number | None:

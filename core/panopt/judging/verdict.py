@@ -12,7 +12,15 @@ from typing import TypeAlias
 
 from panopt.errors import AskError
 
-__all__ = ["Boolean", "Labelled", "Numeric", "Pairwise", "VerdictKind"]
+__all__ = [
+    "Boolean",
+    "Labelled",
+    "Numeric",
+    "Pairwise",
+    "VerdictKind",
+    "folded",
+    "scale_text",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +133,23 @@ def folded(text: str) -> str:
     'mostly right'
     """
     return " ".join(text.casefold().split())
+
+
+def scale_text(kind: VerdictKind) -> str:
+    """Give the scale of a kind of verdict, as :class:`panopt.records.scale.Scale` writes it.
+
+    Examples
+    --------
+    >>> scale_text(Boolean()), scale_text(Numeric(1, 5))
+    ('binary', 'continuous:1:5')
+    """
+    match kind:
+        case Boolean():
+            return "binary"
+        case Labelled():
+            return "nominal"
+        case Pairwise():
+            return "pairwise"
+        case Numeric(low, high):
+            ends = (repr(float(end)).removesuffix(".0") for end in (low, high))
+            return ":".join(("continuous", *ends))

@@ -82,32 +82,37 @@ def _thresholds(matrix: Matrix, standing: Standing) -> Iterator[Finding]:
                 "n_reached": int(walk.reached[s].sum()),
                 "n_decided": decided,
             }
-            yield _threshold(matrix, standing, stage.threshold, judge=stage.judge, more=details)
+            least = None if stage.always and not stage.unit else stage.threshold
+            yield _threshold(matrix, standing, least, judge=stage.judge, more=details)
 
 
 def _threshold(
     matrix: Matrix,
     standing: Standing,
-    threshold: float,
+    threshold: float | None,
     *,
     judge: str | None = None,
     more: Details | None = None,
 ) -> Finding:
     made, expired = standing.certificate, standing.expired
+    why = (
+        "its every verdict is certified, however low its confidence" if threshold is None else None
+    )
+    why = why if expired is None else standing.refusal()
     return Finding(
         plugin="certificate",
         name="certified_threshold",
         criterion=matrix.criterion,
         subject_kind="panel" if judge is None else "judge",
         subject=judge or "",
-        value=threshold if expired is None else None,
+        value=None if why else threshold,
         unit="confidence",
         n=made.n_labels,
         method=f"{made.method.replace('_', ' ')}, exact binomial test, on other logs",
         assumptions=("these responses are drawn as the labelled ones were", made.assumption),
         warnings=made.warnings if expired is None else (standing.refusal(),),
-        reason=None if expired is None else standing.refusal(),
-        no_interval="a threshold that was tested, not an estimate" if expired is None else None,
+        reason=why,
+        no_interval=None if why else "a threshold that was tested, not an estimate",
         details={
             "certificate": made.sha256,
             "date": made.date,

@@ -211,8 +211,6 @@ def _names(made: Certificate) -> list[str]:
 
 def _of_stages(made: Certificate) -> list[str]:
     """Say of each judge of a cascade when it decides, and what a response costs."""
-    from panopt.records.stage import ALWAYS  # noqa: PLC0415 - a fast start
-
     lines = []
     decided = sum(stage.n for stage in made.stages)
     for place, stage in enumerate(made.stages, start=1):
@@ -220,9 +218,8 @@ def _of_stages(made: Certificate) -> list[str]:
         if stage.threshold is None:
             lines.append(f"{told}: never decides, need not be asked")
         else:
-            floor = 0.0 if stage.unit else ALWAYS
             when = f"confidence {stage.threshold:.4g} or more"
-            if stage.threshold <= floor:
+            if stage.always:
                 when = "whatever its confidence"
             lines.append(f"{told}: {when}; decides {stage.n / decided:.0%} of what is trusted")
     if made.expected_cost is not None:

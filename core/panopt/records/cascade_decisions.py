@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from panopt.records.cascade import Walk
 from panopt.records.certificate import Certificate
 from panopt.records.decisions import DECISIONS, Decisions
-from panopt.records.stage import ALWAYS, Stage
+from panopt.records.stage import Stage
 from panopt.records.standing import Standing
 
 __all__ = ["cascade_decisions"]
@@ -81,7 +81,7 @@ def _sentences(certificate: Certificate, *, expired: bool) -> tuple[str, ...]:
 def _decides(stage: Stage) -> str:
     told = f"its confidence {{confidence:.3f}} ({_plain(stage.source)})"
     who = f"judge {_quoted(stage)} decides: {told}"
-    if stage.threshold in (0.0 if stage.unit else ALWAYS, ALWAYS):
+    if stage.always:
         return f"{who} does not matter, its every verdict is certified"
     return f"{who} reaches the certified {{threshold:.3f}}"
 

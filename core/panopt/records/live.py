@@ -191,6 +191,8 @@ def live_answer(
 
 
 def _compared(stage: Stage, confidence: float | None) -> str:
+    if stage.always and confidence is not None:
+        return f"its every verdict is trusted, whatever its confidence ({confidence:.3f})"
     verb = "reaches" if stage.decides(confidence) else "is below"
     return f"confidence {confidence:.3f} ({stage.source}) {verb} {stage.threshold:.4g}"
 

@@ -99,6 +99,11 @@ class Stage(Deciding):
             )
         return self.threshold is not None and confidence >= self.threshold
 
+    @property
+    def always(self) -> bool:
+        """Tell whether its every verdict is trusted, however low its confidence."""
+        return self.threshold is not None and self.threshold <= (0.0 if self.unit else ALWAYS)
+
     def confidences(self) -> NDArray[np.float64]:
         """Confidence on each labelled response that reaches it; `ALWAYS` where it gave none."""
         values = [ALWAYS if row.confidence is None else row.confidence for row in self.seen]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 from panopt.plots.canvas import COLOURS, GREY, MARKERS, Plot, drawn, percent_axis, readable
@@ -65,12 +66,15 @@ def methods_plot(
     """
     if not 1 <= len(panels) <= 4 or not all(panels.values()):
         raise ValueError(f"a plot of methods takes one to four sets, not {len(panels)}")
-    order = list(dict.fromkeys(one.method for part in panels.values() for one in part))
+    every = [one for part in panels.values() for one in part]
+    order = list(dict.fromkeys(one.method for one in every))
+    promises = dict.fromkeys(one.method for one in every if one.guaranteed)
+    colours = dict(zip(promises, cycle(COLOURS), strict=False))
 
     def paint(figure: Figure) -> None:
         grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axes, (subject, part) in zip(grid, panels.items(), strict=True):
-            _panel(axes, part, order, delta)
+            _panel(axes, part, (order, colours), delta)
             axes.set_title(readable(subject, 44 if len(panels) == 1 else 34))
             axes.set_xlabel("coverage: share accepted")
         grid[0].set_ylabel("success: replays with the risk\nwithin what is tolerated")
@@ -86,7 +90,13 @@ def methods_plot(
     return drawn(name, title, told, paint, size=(width, 4.4))
 
 
-def _panel(axes: Axes, part: Sequence[MethodPoint], order: Sequence[str], delta: float) -> None:
+def _panel(
+    axes: Axes,
+    part: Sequence[MethodPoint],
+    look: tuple[Sequence[str], Mapping[str, str]],
+    delta: float,
+) -> None:
+    order, colours = look
     axes.axhspan(1.0 - delta, 1.04, color=COLOURS[2], alpha=0.10, linewidth=0.0)
     axes.axhline(1.0 - delta, color="black", linestyle=(0, (4, 3)), linewidth=1.2)
     axes.annotate(
@@ -99,7 +109,7 @@ def _panel(axes: Axes, part: Sequence[MethodPoint], order: Sequence[str], delta:
     )
     for one in part:
         at = order.index(one.method)
-        colour = COLOURS[at % len(COLOURS)] if one.guaranteed else GREY
+        colour = colours[one.method] if one.guaranteed else GREY
         axes.errorbar(
             [one.coverage],
             [one.success],

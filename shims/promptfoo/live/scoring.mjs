@@ -38,5 +38,5 @@ export function panelWith(options) {
   };
 }
 
+// No default export: promptfoo would look for `panel` inside it.
 export const panel = panelWith({});
-export default panel;

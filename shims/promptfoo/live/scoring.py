@@ -73,8 +73,10 @@ def panel(
         given = context if isinstance(context, Mapping) else {}
         votes = row_votes(given.get("componentResults"), scorers=chosen.scorers)
         found = _verdict(votes, chosen, given.get("threshold"))
-    except (PanoptError, ValueError, TypeError, RecursionError) as error:
+    except (PanoptError, ValueError) as error:
         found = _failed(" ".join(str(error).split()))
+    except Exception as error:  # noqa: BLE001 - whatever a row holds, it fails with the reason
+        found = _failed(f"{type(error).__name__}: {' '.join(str(error).split())}")
     kept = {
         name: score
         for name, score in (scores if isinstance(scores, Mapping) else {}).items()

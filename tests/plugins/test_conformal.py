@@ -179,7 +179,7 @@ def test_bad_scale_and_levels_are_named() -> None:
         split_interval([0.5], 0.1, scale_low=1, scale_high=1)
     with pytest.raises(ValueError, match="prediction must be finite"):
         split_interval([np.inf], 0.1, scale_low=0, scale_high=1)
-    with pytest.raises(ValueError, match="threshold must not be NaN"):
+    with pytest.raises(ValueError, match="threshold = nan must be one number"):
         split_interval([0.5], np.nan, scale_low=0, scale_high=1)
     with pytest.raises(ValueError, match="levels must be one rising row"):
         ordinal_levels([0.1], [0.2], [2, 1])

@@ -149,7 +149,7 @@ def test_bad_options_of_sets_are_named() -> None:
         label_scores(p, method="best")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="rng randomises aps alone"):
         label_threshold(p, y, rng=np.random.default_rng(0))
-    with pytest.raises(ValueError, match="threshold must not be NaN"):
+    with pytest.raises(ValueError, match="threshold = nan must be one number, not NaN"):
         label_sets(p, np.nan)
     with pytest.raises(ValueError, match="2 bounds for 5 labels"):
         label_sets(p, (split_threshold([0.1]),) * 2)

@@ -66,7 +66,10 @@ def as_keys(name: str, values: ArrayLike) -> NDArray[Any]:
     """
     if np.ma.is_masked(values):
         raise ValueError(f"{name} has masked entries; leave those rows out")
-    return np.asarray(values)
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # rows of unequal length
+        raise ValueError(f"{name} must be an array of labels or codes: {error}") from None
 
 
 def _refuse_text(name: str, array: NDArray[Any], rule: str) -> None:

@@ -128,6 +128,8 @@ def cv_plus(  # noqa: PLR0913 - what is fitted, and to what
         raise ValueError(f"human holds {len(y)} labels, features {len(x)} rows")
     if not np.isfinite(y).all():
         raise ValueError("human must be finite")
+    if np.isinf(x).any() or np.isinf(new).any():
+        raise ValueError("features and new_features must be finite, NaN where missing")
     if new.shape[1] != x.shape[1]:
         raise ValueError(f"new_features have {new.shape[1]} columns, features {x.shape[1]}")
     needed = rank_and_need(len(y), alpha)[1]
@@ -189,6 +191,10 @@ def cv_plus_interval(  # noqa: PLR0913 - options of one interval
         raise ValueError(f"fold must hold one whole number a label: {len(r)}")
     if part.size and not 0 <= part.min() <= part.max() < len(p):
         raise ValueError(f"fold must lie in 0..{len(p) - 1}, the rows of predicted")
+    if part.size and len(np.unique(part)) != len(p):
+        raise ValueError(f"predicted has {len(p)} rows: each must be of a fold with labels")
+    if np.any(r < 0) or np.isinf(r).any() or np.isinf(p).any():
+        raise ValueError("residuals and predicted must be finite, residuals not negative")
     if not scale_low < scale_high:
         raise ValueError(f"scale_low = {scale_low} must be below scale_high = {scale_high}")
     n, (k, needed) = len(r), rank_and_need(len(r), alpha)

@@ -105,6 +105,8 @@ def mondrian_threshold(
     keys = as_keys("groups", groups).astype(str)
     if keys.shape != r.shape:
         raise ValueError(f"groups of shape {keys.shape} must hold one entry a label: {len(r)}")
+    if least is not None and not np.isfinite(least):
+        raise ValueError(f"least = {least} must be a number of labels")
     needed = rank_and_need(len(r), alpha)[1]
     least = needed if least is None else max(least, needed)
     names, code, counts = np.unique(keys, return_inverse=True, return_counts=True)

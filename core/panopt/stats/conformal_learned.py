@@ -137,11 +137,12 @@ def plan_intervals(  # noqa: PLR0913 - a panel, its labels, and the promise to b
     Raises
     ------
     ValueError
-        For shapes that differ, or rows without value or label.
+        For shapes that differ, infinite values, or rows that are no responses with value and
+        label, each named once: one that both taught and calibrated would break the promise.
     """
     f, x = as_floats("value", value), as_floats("scores", scores)
     s, y = as_floats("spread", spread), as_floats("human", human)
-    at = np.asarray(rows, dtype=np.int64)
+    at = _as_rows("rows", rows, len(x))
     if x.ndim != 2 or not f.shape == s.shape == y.shape == (len(x),):
         raise ValueError(
             f"value {f.shape}, spread {s.shape} and human {y.shape} must have one entry for each "
@@ -149,6 +150,8 @@ def plan_intervals(  # noqa: PLR0913 - a panel, its labels, and the promise to b
         )
     if np.isnan(f[at]).any() or np.isnan(y[at]).any():
         raise ValueError("rows must be of responses with a value and a human score")
+    if np.isinf(f).any() or np.isinf(y[at]).any():
+        raise ValueError("value and human must be finite, NaN where there is none")
     left_at_least = max(_LEAST_LEFT, 5 * rank_and_need(len(at), alpha)[1])
     n_learned = min(len(at) // _LEARN_SHARE, len(at) - left_at_least, _MOST_LEARNED)
     if n_learned < _LEAST_LEARNED:
@@ -253,6 +256,23 @@ def learned_intervals(  # noqa: PLR0913 - a panel, its labels, and the promise m
     return LearnedIntervals(
         low=low, high=high, halfwidth=threshold.value * mean_unit, threshold=threshold, plan=plan
     )
+
+
+def _as_rows(name: str, rows: ArrayLike, n: int) -> Rows:
+    """Give places in an array of n as whole numbers, each once.
+
+    Raises
+    ------
+    ValueError
+        For anything else.
+    """
+    given = as_floats(name, rows)
+    if given.ndim != 1 or not np.isin(given, np.arange(n)).all():
+        raise ValueError(f"{name} must be one row of whole numbers in 0..{n - 1}")
+    at = given.astype(np.int64)
+    if len(np.unique(at)) != len(at):
+        raise ValueError(f"{name} must name each response once")
+    return at
 
 
 def _recalibrated(x: Floats, y: Floats, learn: Rows) -> tuple[RecalibratedPanel | None, Floats]:

@@ -106,12 +106,13 @@ class AdaptiveThreshold:
         rank_and_need(0, alpha)
         if not (gamma > 0 and np.isfinite(gamma)):
             raise ValueError(f"gamma = {gamma} must be positive and finite")
-        if window is not None and window < 1:
-            raise ValueError(f"window = {window} must be at least 1, or None")
+        if window is not None and not (window >= 1 and float(window).is_integer()):
+            raise ValueError(f"window = {window} must be a whole number from 1 on, or None")
         known = as_floats("residuals", residuals).reshape(-1)
         if np.isnan(known).any():
             raise ValueError("residuals must not be NaN")
-        self.alpha, self.gamma, self.window = alpha, gamma, window
+        self.alpha, self.gamma = alpha, gamma
+        self.window = window = None if window is None else int(window)
         self.miscoverage = alpha
         recent = known if window is None else known[-window:]
         self._order: deque[float] = deque(recent.tolist())
@@ -183,7 +184,10 @@ def adaptive_conformal(
     r = as_floats("residuals", residuals)
     if r.ndim != 1:
         raise ValueError(f"residuals must have one dimension, not {r.ndim}")
-    state = AdaptiveThreshold(alpha=alpha, gamma=gamma, window=window, residuals=calibration)
+    known = as_floats("calibration", calibration)
+    if known.ndim != 1 or np.isnan(known).any():
+        raise ValueError("calibration must be one row of residuals, none of them NaN")
+    state = AdaptiveThreshold(alpha=alpha, gamma=gamma, window=window, residuals=known)
     bound, level = np.empty(len(r)), np.empty(len(r))
     for i, residual in enumerate(r.tolist()):
         bound[i], level[i] = state.value, state.miscoverage

@@ -187,6 +187,8 @@ def risk_controlling_setting(  # noqa: PLR0913 - options of one guarantee
     table, grid = _checked(losses, settings, bound)
     if not 0.0 < alpha < bound:
         raise ValueError(f"alpha = {alpha} must lie strictly between 0 and bound = {bound}")
+    if not 0.0 < delta < 1.0:
+        raise ValueError(f"delta = {delta} must lie strictly between 0 and 1")
     named = bound_method(method, losses)
     order = (np.random.default_rng(0) if rng is None else rng).permutation(len(table))
     table = table[order]

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from panopt.stats.arrays import as_floats, as_keys
 from panopt.stats.conformal_split import (
     SplitThreshold,
+    one_row,
     rank_and_need,
     split_threshold,
 )
@@ -319,7 +320,7 @@ def left_out_coverage(scores: ArrayLike, *, alpha: float) -> Bools:
     >>> left_out_coverage(np.arange(20.0), alpha=0.1).sum()
     np.int64(18)
     """
-    s = as_floats("scores", scores)
+    s = one_row("scores", scores)
     k, _ = rank_and_need(len(s) - 1, alpha)
     if k > len(s) - 1:
         return np.ones(len(s), dtype=np.bool_)
@@ -346,8 +347,8 @@ def _bounds(
         if len(threshold) != n_labels:
             raise ValueError(f"threshold holds {len(threshold)} bounds for {n_labels} labels")
         return np.array([bound.value for bound in threshold])
-    if np.isnan(threshold):
-        raise ValueError("threshold must not be NaN")
+    if np.ndim(threshold) or np.isnan(threshold):
+        raise ValueError(f"threshold = {threshold} must be one number, not NaN, or a bound")
     return np.full(n_labels, float(threshold))
 
 

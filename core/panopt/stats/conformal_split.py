@@ -224,7 +224,7 @@ def split_interval(
     prediction
         Panel value of each response, any shape, in units of the scale; NaN where there is none.
     threshold
-        Bound from :func:`split_threshold`; infinity gives the whole scale.
+        Bound from :func:`split_threshold`, not negative; infinity gives the whole scale.
     scale_low, scale_high
         Ends of the scale.
     spread
@@ -234,6 +234,12 @@ def split_interval(
     -------
     tuple of ndarray
         Low and high ends, NaN where the prediction is.
+
+    Raises
+    ------
+    ValueError
+        For infinite predictions, a threshold or ends that bound nothing, or a spread that is not
+        positive or of another shape.
 
     Examples
     --------
@@ -246,11 +252,14 @@ def split_interval(
         raise ValueError(f"scale_low = {scale_low} must be below scale_high = {scale_high}")
     if np.isinf(f).any():
         raise ValueError("prediction must be finite, NaN where there is none")
-    if np.isnan(threshold):
-        raise ValueError("threshold must not be NaN")
+    if np.ndim(threshold) or not threshold >= 0.0:
+        raise ValueError(f"threshold = {threshold} must be one number, not negative, not NaN")
     half: float | Floats = float(threshold)
     if spread is not None:
-        s = np.broadcast_to(as_floats("spread", spread), f.shape)
+        s = as_floats("spread", spread)
+        if s.ndim and s.shape != f.shape:
+            raise ValueError(f"spread of shape {s.shape} must have that of prediction: {f.shape}")
+        s = np.broadcast_to(s, f.shape)
         if np.any(s[~np.isnan(f)] <= 0):
             raise ValueError("spread must be positive wherever there is a prediction")
         half = threshold * s
@@ -289,7 +298,11 @@ def ordinal_levels(
     """
     a, b = as_floats("low", low), as_floats("high", high)
     steps = as_floats("levels", levels)
-    if steps.ndim != 1 or not steps.size or np.any(np.diff(steps) <= 0):
+    if a.shape != b.shape:
+        raise ValueError(f"low and high differ in shape: {a.shape} and {b.shape}")
+    if steps.ndim != 1 or not steps.size or not np.isfinite(steps).all():
+        raise ValueError("levels must be one row of at least one level, all of them finite")
+    if np.any(np.diff(steps) <= 0):
         raise ValueError("levels must be one rising row of at least one level")
     if np.any(a > b):
         raise ValueError("low must not lie above high")

@@ -109,7 +109,8 @@ def choose_spread(
     Raises
     ------
     ValueError
-        For NaN, spreads that are not positive, or shapes that differ.
+        For NaN, infinity, negative residuals, spreads that are not positive, or shapes that
+        differ.
 
     Examples
     --------
@@ -125,6 +126,10 @@ def choose_spread(
         raise ValueError(f"residuals and spread differ in length: {len(r)} and {len(s)}")
     if np.any(s <= 0):
         raise ValueError("spread must be positive")
+    if not (np.isfinite(r).all() and np.isfinite(s).all() and np.all(r >= 0)):
+        raise ValueError("residuals and spread must be finite, residuals not negative")
+    if not least_gain < 1.0:
+        raise ValueError(f"least_gain = {least_gain} must be a share below 1")
     rank_and_need(len(r), alpha)
     n = len(r)
     if n < _LEAST:

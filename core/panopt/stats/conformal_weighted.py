@@ -20,6 +20,7 @@ __all__ = ["WeightedThreshold", "weighted_threshold"]
 Floats = NDArray[np.float64]
 
 _ROUNDING = 1e-12
+_MOST_NEEDED = 2.0**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,9 @@ def weighted_threshold(
         if not np.isfinite(values).all() or np.any(values < 0):
             raise ValueError(f"{name} must be finite and not negative")
     rank_and_need(len(r), alpha)
+    largest = max(float(w.max(initial=0.0)), float(new.max(initial=0.0)))
+    if largest > 0.0:  # only ratios count, and their sums must stay finite
+        w, new = w / largest, new / largest
     order = np.argsort(r, kind="stable")
     mass = np.cumsum(w[order])
     total = float(mass[-1]) if len(r) else 0.0
@@ -111,7 +115,10 @@ def weighted_threshold(
     n_infinite = int(np.count_nonzero(np.isinf(bound)))
     mean, heaviest = (total / len(r) if len(r) else 0.0), float(new.max(initial=0.0))
     odds = (1.0 - alpha) / alpha
-    needed = int(np.ceil(odds * (heaviest / mean if mean > 0 else 1.0) - 1e-9))
+    ratio = 1.0  # without labels or weight there is nothing to go by
+    if len(r) and heaviest > 0:
+        ratio = min(heaviest / max(mean, heaviest / _MOST_NEEDED), _MOST_NEEDED)
+    needed = int(np.ceil(odds * ratio - 1e-9))
     square = float(np.square(w).sum())
     return WeightedThreshold(
         value=bound,

@@ -24,7 +24,7 @@ LEAN := --omit=optional --omit=peer --ignore-scripts
 
 SOURCES = $(shell find core plugins shims -name '*.py' -not -path '*/__pycache__/*') pyproject.toml README.md LICENSE
 
-.PHONY: help demo test lint format unit wheel tools venv bench clean
+.PHONY: help demo test lint format unit wheel tools venv bench study clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -55,6 +55,9 @@ venv: $(VENV)/.dev ## the environment for development
 
 bench: $(VENV)/.dev ## compare with the peers (minutes; not part of test)
 	@for bench in tests/benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
+
+study: $(VENV)/.dev ## make the numbers of examples/trust_or_escalate and the README again (minutes)
+	$(BIN)/python examples/trust_or_escalate/study.py --readme
 
 clean: ## remove what these targets made
 	rm -rf $(VENV) $(WHEEL_VENV) .tools build dist panopt-out *.egg-info core/*.egg-info \

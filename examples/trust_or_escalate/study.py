@@ -1,12 +1,13 @@
 """See which ways of trusting LLM judges keep their promise, and how much each accepts.
 
-Run it in the checkout; a thousand replays of each method take about four minutes::
+Run it in the checkout; a thousand replays of each method take about two minutes::
 
     python examples/trust_or_escalate/study.py
 
 Writes ``table.md`` and ``methods.svg`` beside this script, the same bytes every time. ``--splits
-100`` is a quick look; ``--shared DIR`` adds two sets that may not be passed on, from Parquet files
-of your own (``README.md`` says which), and then needs ``--out``.
+100`` is a quick look, ``--readme`` brings the tables of the project's README up to date, and
+``--shared DIR`` adds two sets that may not be passed on, from Parquet files of your own
+(``README.md`` tells which), and then needs ``--out``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import csv
 import math
+import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ from panopt.stats.ranking import auroc
 from panopt.stats.replay import Labelled, Measured, Replayed, replay
 
 HERE = Path(__file__).parent
+README = HERE.parents[1] / "README.md"
 ALPHAS = (0.10, 0.15, 0.20)
 #: The risk that the figure and the table of the project's README are about.
 SHOWN = 0.15
@@ -255,7 +258,7 @@ def page(sets: list[Set], results: dict[tuple[str, float], tuple[Replayed, ...]]
         "# Trust or escalate: which promises are kept",
         "",
         f"Made by `study.py`, {splits:,} replays of each method, delta {DELTA:g}, seed {SEED};",
-        "shares are percent, methods in bold promise success. `README.md` says what the columns are.",
+        "shares in percent, methods in bold promise success. `README.md` tells what columns are.",
         "",
         "## What is accepted under a promise",
         "",
@@ -300,6 +303,17 @@ def figure(results: dict[tuple[str, float], tuple[Replayed, ...]], names: list[s
     )
 
 
+def refreshed(readme: str, tables: str) -> str:
+    """Put the tables in the places that the README marks with their headings."""
+
+    def table(found: re.Match[str]) -> str:
+        part = tables.split(f"# {found[1]}\n", 1)[1].split("\n#", 1)[0]
+        rows = "\n".join(line for line in part.splitlines() if line.startswith("|"))
+        return f"<!-- study: {found[1]} -->\n{rows}\n<!-- /study -->"
+
+    return re.sub(r"<!-- study: (.+?) -->\n.*?<!-- /study -->", table, readme, flags=re.DOTALL)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Replay all sets and write the tables and the figure."""
     parser = argparse.ArgumentParser(
@@ -308,6 +322,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--splits", type=int, default=1000, help="replays of each method")
     parser.add_argument("--shared", type=Path, help="folder with further sets, in Parquet")
     parser.add_argument("--out", type=Path, help="folder for what is written")
+    parser.add_argument("--readme", action="store_true", help="bring README.md up to date")
     given = parser.parse_args(arguments)
     if given.shared is not None and given.out is None:
         parser.error("--shared needs --out: table.md here is of the sets that come with the study")
@@ -333,8 +348,10 @@ def main(arguments: list[str] | None = None) -> None:
     plot = figure(results, [data.name for data in sets[:3]])
     (out / "methods.svg").write_bytes(plot.svg)
     print(f"wrote {out / 'table.md'} and {out / 'methods.svg'}", file=sys.stderr)
-    if given.shared is None and given.out is None:
-        print(plot.caption)
+    if given.readme:
+        text = (out / "table.md").read_text(encoding="utf-8")
+        README.write_text(refreshed(README.read_text(encoding="utf-8"), text), encoding="utf-8")
+    print(plot.caption)
 
 
 if __name__ == "__main__":

@@ -183,6 +183,11 @@ def _verdict(score: Score) -> Verdict:
             panel=details.get("panel"),
             grading=details.get("grading"),
             jury=details.get("jury"),
+            votes=details.get("votes"),
+            errors=details.get("errors"),
+            rationales=details.get("rationales"),
+            probabilities=details.get("probabilities"),
+            notes=details.get("notes"),
             unscored_reason=details.get("unscored_reason"),
         )
         if details is not None

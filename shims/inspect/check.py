@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from panopt.shims.inspect.juries import jury_parts
 from panopt.shims.inspect.logs import order_key
 from panopt.shims.inspect.schema import EventfulSample, Sample
 from panopt.shims.inspect.transcript import calls_by_scorer
@@ -72,6 +73,7 @@ def _plain(sample: Sample, *, eventful: bool) -> dict[str, Any]:
             or (verdict.metadata.unscored_reason if verdict.metadata else None),
             "panel": verdict.metadata.panel if verdict.metadata else None,
             "grading": verdict.metadata.grading if verdict.metadata else None,
+            "jury": [_number_or_text(part) for part in jury_parts(verdict.metadata)],
             "history": [
                 [_number_or_text(edit.value), edit.provenance and edit.provenance.author]
                 for edit in verdict.history or ()

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from panopt.records.ask import Reading
 from panopt.records.judgment import JudgeKind
 from panopt.shims.inspect.header import Header
+from panopt.shims.inspect.juries import PANEL
 from panopt.shims.inspect.names import looks_like_judge, split_keys
 from panopt.shims.inspect.panels import Panel
 from panopt.shims.inspect.series import Gathered, SeriesKey
@@ -56,7 +57,9 @@ class Layout:
         mine = {
             place.criterion
             for key, place in self.places.items()
-            if key.name == name and key.part in (part, None) and place.kind != "human"
+            if key.name == name
+            and (key.part in (part, None) or (key.form == "jury" and part == PANEL))
+            and place.kind != "human"
         }
         return mine.pop() if len(mine) == 1 else None
 
@@ -109,6 +112,10 @@ def lay_out(
         if rest:
             lone[name] = rest
     _place_lone(header, gathered, reading, layout, lone)
+    layout.notes.extend(
+        f"{name}: {count} responses had an error, and its jury was not asked about them"
+        for name, count in sorted(gathered.unasked.items())
+    )
     _tell_judges_apart(layout)
     _place_humans(layout, forms, humans, reading)
     for name in lone:
@@ -163,15 +170,15 @@ def _place_panel(  # noqa: PLR0913, PLR0917 - the log and what is made of it
             size = _size(keys, "list")
             ragged = gathered.lengths.get(name, {size}) != {size}
             judge = _voter(name, key.place, () if ragged else models, size)
-        elif key.form == "dict" and key.part in judges:
+        elif key.form == "jury" or (key.form == "dict" and key.part in judges):
             judge = str(key.part)
         elif key.form == "dict" and key.part in aggregates:
             continue
         else:
             rest.append(key)
             continue
-        criterion = name
-        if key.part is not None and key.form != "dict":
+        criterion = gathered.named.get(name, name)
+        if key.part is not None and key.form not in {"dict", "jury"}:
             criterion = f"{name}/{key.part}"
         layout.places[key] = Place(criterion, judge, "llm")
     if aggregates and judges:

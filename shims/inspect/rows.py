@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from panopt.records.arrow import coded, numbers, texts
 from panopt.records.ask import Reading
 from panopt.records.judgment import Status
+from panopt.shims.inspect.juries import Call
 from panopt.shims.inspect.layout import Layout, Place, criterion_for
+from panopt.shims.inspect.panels import Reply
 from panopt.shims.inspect.responses import JUDGED, Responses
 from panopt.shims.inspect.series import Gathered, Series, SeriesKey
 from panopt.shims.inspect.values import Kind, convert, kinds_of, scale_of
@@ -52,7 +54,9 @@ class Rows:
         self._home.append(self._rank[sample[order]])
         if place.kind != "human":
             self._judged.append((sample, converted.status))
-        replies = series.reply + [None] * (n - len(series.reply))
+        replies: Sequence[Reply | Call | None] = series.call or (
+            series.reply + [None] * (n - len(series.reply))
+        )
         tokens = usage or (
             [reply.input_tokens if reply else None for reply in replies],
             [reply.output_tokens if reply else None for reply in replies],
@@ -61,8 +65,8 @@ class Rows:
             ("criterion", place.criterion),
             ("judge", place.judge),
             ("judge_kind", place.kind),
-            ("scale", "nominal" if nominal else scale_of(kinds, partial=partial)),
-            ("prompt_hash", prompt),
+            ("scale", _scale(series, kinds, nominal=nominal, partial=partial)),
+            ("prompt_hash", series.call[0].prompt_hash if series.call else prompt),
             ("score_name", series.key.name),
         ):
             self._columns.setdefault(name, []).append(_constant(constant, n))
@@ -76,6 +80,7 @@ class Rows:
             ("input_tokens", _counts(tokens[0])),
             ("output_tokens", _counts(tokens[1])),
             ("latency", _floats([r.latency if r else None for r in replies])),
+            *_of_calls(series.call, n),
         ):
             self._columns.setdefault(name, []).append(array.take(numbers(order)))
 
@@ -136,13 +141,14 @@ def build_rows(
     partial: dict[str, bool] = {}
     for key, place in layout.places.items():
         values = gathered.series[key].value
-        nominal[place.criterion] = nominal.get(place.criterion, False) or "text" in kinds[key]
+        labelled = "text" in kinds[key] or gathered.series[key].scale == "nominal"
+        nominal[place.criterion] = nominal.get(place.criterion, False) or labelled
         partial[place.criterion] = partial.get(place.criterion, False) or "P" in values
     rows = Rows(responses)
     shared = Counter(place.judge for place in layout.places.values())
     for key, place in layout.places.items():
         series = gathered.series[key]
-        alone = shared[place.judge] == 1 and not series.reply
+        alone = shared[place.judge] == 1 and not series.reply and not series.call
         rows.add(
             place,
             series,
@@ -228,6 +234,37 @@ def _usage(
 
 def _tokens(counts: Sequence[int], found: Sequence[int | None]) -> list[int | None]:
     return [counts[i] if i is not None and counts[i] >= 0 else None for i in found]
+
+
+def _scale(series: Series, kinds: frozenset[Kind], *, nominal: bool, partial: bool) -> str | None:
+    if nominal:
+        return "nominal"
+    return series.scale or scale_of(kinds, partial=partial)
+
+
+def _of_calls(calls: Sequence[Call], n: int) -> list[tuple[str, pa.Array]]:
+    """Give the columns that only a jury of panopt's fills."""
+    if not calls:
+        return [
+            ("repeat", pa.array(np.zeros(n, dtype=np.int32))),
+            ("order", pa.nulls(n, pa.int8())),
+            ("confidence", pa.nulls(n, pa.float64())),
+            ("confidence_source", pa.nulls(n, pa.string())),
+            ("probabilities", pa.nulls(n, pa.list_(pa.float64()))),
+            ("cost", pa.nulls(n, pa.float64())),
+            ("cached", pa.array(np.zeros(n, dtype=np.bool_))),
+        ]
+    first = calls[0]
+    order = None if first.order is None else np.full(n, first.order, dtype=np.int8)
+    return [
+        ("repeat", pa.array(np.full(n, first.repeat, dtype=np.int32))),
+        ("order", pa.nulls(n, pa.int8()) if order is None else pa.array(order)),
+        ("confidence", _floats([call.confidence for call in calls])),
+        ("confidence_source", texts([call.source for call in calls])),
+        ("probabilities", pa.array([c.probabilities for c in calls], pa.list_(pa.float64()))),
+        ("cost", _floats([call.cost for call in calls])),
+        ("cached", pa.array(np.array([call.cached for call in calls], dtype=np.bool_))),
+    ]
 
 
 def _constant(value: str | None, n: int) -> pa.DictionaryArray:

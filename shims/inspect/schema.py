@@ -74,6 +74,11 @@ class Details(msgspec.Struct):
     panel: Any = None
     grading: Any = None
     jury: Any = None
+    votes: Any = None
+    errors: Any = None
+    rationales: Any = None
+    probabilities: Any = None
+    notes: Any = None
     unscored_reason: Any = None
 
 

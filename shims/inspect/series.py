@@ -13,13 +13,14 @@ from typing import Any, Literal, NamedTuple
 import pyarrow as pa
 
 from panopt.records.arrow import texts
+from panopt.shims.inspect.juries import Call, Jury, jury_of
 from panopt.shims.inspect.panels import Reply
 from panopt.shims.inspect.schema import UNCHANGED, Details, Sample, Verdict, text_of
 from panopt.shims.inspect.values import is_missing
 
 __all__ = ["Form", "Gathered", "Label", "Series", "SeriesKey", "Texts", "is_ours"]
 
-Form = Literal["scalar", "dict", "list", "votes", "events"]
+Form = Literal["scalar", "dict", "list", "votes", "events", "jury"]
 
 MOST_REASON = 300  # characters of an explanation that tell why there is no score
 PACK = 1024  # texts
@@ -31,9 +32,9 @@ class SeriesKey(NamedTuple):
     name: str
     form: Form
     place: int = -1
-    """Position of a vote or a list entry; -1 for others."""
+    """Position of a vote or a list entry, number of a jury's draw; -1 for others."""
     part: str | None = None
-    """Key of a dict."""
+    """Key of a dict, judge of a jury."""
 
 
 @dataclass(slots=True)
@@ -75,6 +76,10 @@ class Series:
     rationale: Texts = field(default_factory=Texts)
     reply: list[Reply | None] = field(default_factory=list)
     """The judge's own call, where it was read from the transcript."""
+    call: list[Call] = field(default_factory=list)
+    """The judge's own call, where a jury of panopt's wrote it into the score."""
+    scale: str | None = None
+    """Where the jury says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,10 @@ class Gathered:
         By score name, the names its metadata give the judges.
     texts
         Every text value, by itself.
+    named
+        By score name, the criterion that its jury was given.
+    unasked
+        By score name, how many responses its jury was not asked about.
     """
 
     humans: Callable[[str], bool]
@@ -115,6 +124,8 @@ class Gathered:
     lengths: dict[str, set[int]] = field(default_factory=dict)
     jury: dict[str, tuple[str, ...]] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
+    named: dict[str, str] = field(default_factory=dict)
+    unasked: dict[str, int] = field(default_factory=dict)
 
     def add(self, index: int, sample: Sample, replies: Mapping[str, list[Reply | None]]) -> None:
         """Add the scores of one sample; `replies` are votes read from its transcript."""
@@ -125,7 +136,10 @@ class Gathered:
             details = verdict.metadata
             votes = _panel(details).get("votes")
             recovered = replies.get(name)
-            if recovered is not None:
+            jury = jury_of(details)
+            if jury is not None:
+                self._add_jury(index, name, jury)
+            elif recovered is not None:
                 self._add_replies(index, name, recovered)
             elif isinstance(votes, list):
                 self._add_votes(index, name, votes, verdict)
@@ -207,6 +221,19 @@ class Gathered:
                     self._append(SeriesKey(name, "votes", place, part), index, own, reason, said)
             else:
                 self._append(SeriesKey(name, "votes", place), index, vote, reason, said)
+
+    def _add_jury(self, index: int, name: str, jury: Jury) -> None:
+        if jury.criterion is not None:
+            self.named.setdefault(name, jury.criterion)
+        if not jury.calls:
+            self.unasked[name] = self.unasked.get(name, 0) + 1
+        for call in jury.calls:
+            place = 3 * call.repeat + (0 if call.order is None else 1 + call.order)
+            key = SeriesKey(name, "jury", place, call.judge)
+            self._append(key, index, call.value, call.error, call.rationale)
+            series = self.series[key]
+            series.call.append(call)
+            series.scale = jury.scale
 
     def _add_replies(self, index: int, name: str, replies: list[Reply | None]) -> None:
         for place, reply in enumerate(replies):

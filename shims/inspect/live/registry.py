@@ -10,10 +10,27 @@ from typing import TYPE_CHECKING
 
 from inspect_ai.model import modelapi
 
+from panopt.shims.inspect.live.jury import jury
+from panopt.shims.inspect.live.metrics import (
+    panel_agreement,
+    panel_bias,
+    panel_judges,
+    panel_mean,
+    panel_votes,
+)
+
 if TYPE_CHECKING:
     from inspect_ai.model import ModelAPI
 
-__all__ = ["panopt_replay"]
+__all__ = [
+    "jury",
+    "panel_agreement",
+    "panel_bias",
+    "panel_judges",
+    "panel_mean",
+    "panel_votes",
+    "panopt_replay",
+]
 
 
 @modelapi(name="panopt-replay")

@@ -53,12 +53,12 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from tenacity.wait import WaitBaseT, wait_fixed
 
 from panopt.errors import AskError
+from panopt.shims.inspect.live.asked import ASKED
 from panopt.shims.inspect.live.recording import FAULTS, Recorded, Recording, open_recording
 
-__all__ = ["ASKED", "FILE", "Replay", "ReplayError"]
+__all__ = ["FILE", "Replay", "ReplayError"]
 
-#: Key of a message's metadata that says what is asked, and the variable that names the recording.
-ASKED = "panopt"
+#: The environment variable that names the recording.
 FILE = "PANOPT_REPLAY"
 
 STALL = 3600.0  # seconds

@@ -165,7 +165,7 @@ def test_replay_draws_methods_and_judges(run: Run, tmp_path: Path) -> None:
     assert found.labelled.confidence.shape == (120, 2)
     assert told is not None
     page = (tmp_path / "plots" / "plots.md").read_text(encoding="utf-8")
-    assert "cheap (120 labelled verdicts)" in page
+    assert re.search(r"cheap 0\.\d{3} \(120 labelled verdicts\), strong 0\.\d{3} \(120", page)
 
 
 def test_without_matplotlib_nothing_starts(fails: Fails, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,7 @@ def test_captions_hold_the_numbers() -> None:
     assert f"confidence {point.threshold:.3f} or more accepts {point.coverage:.1%}" in told
     assert f"{point.errors} errors in {point.n} labels" in told
     assert f"at most {point.bound:.3f}, with probability 0.9" in told
-    assert "the panel (300 labelled verdicts): " + f"{np.mean(~AGREES):.3f}" in told
+    assert f"the panel {np.mean(~AGREES):.3f} (300 labelled verdicts)" in told
     assert "no guarantee" in told
     curve = reliability_curve(CONFIDENCE, AGREES)
     told = reliability().caption

@@ -120,7 +120,7 @@ def _caption(
         (
             "Share of verdicts that humans agree with against the confidence of "
             f"{readable(whose)}, for {readable(subject, 80)}: {n:,} labelled verdicts in "
-            f"{curve.n.size} bins of equal width. {bins}."
+            f"{curve.n.size} bins of equal width. By bin: {bins}."
         ),
         (
             f"Intervals: {curve.method}, {curve.level:.0%}, of each bin by itself; the band holds "

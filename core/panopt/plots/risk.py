@@ -183,11 +183,12 @@ def _caption(
         )
     ]
     ends = [
-        f"{readable(whose)} ({int(curve.n[-1]):,} labelled verdicts): {curve.risk[-1]:.3f} where "
-        "all are accepted"
+        f"{readable(whose)} {curve.risk[-1]:.3f} ({int(curve.n[-1]):,} labelled verdicts)"
         for whose, curve in curves.items()
     ]
-    told.append(f"{'; '.join(ends)}. The dashed line is the risk tolerated, {alpha:g}.")
+    told.append(
+        f"Where all are accepted: {', '.join(ends)}. The dashed line is the risk tolerated, {alpha:g}."
+    )
     first = next(iter(curves.values()))
     told.append(
         f"Band: exact {first.level:.0%} interval of each point by itself; a threshold picked by "

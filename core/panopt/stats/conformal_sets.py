@@ -108,23 +108,7 @@ def label_scores(
     >>> label_scores(p, method="ordinal").round(2).tolist()
     [[0.5, 0.9, 0.9]]
     """
-    p = _probabilities(probabilities)
-    if method not in get_args(SetScore):
-        raise ValueError(f"method = {method!r} must be one of {', '.join(get_args(SetScore))}")
-    if rng is not None and method != "aps":
-        raise ValueError(f"rng randomises aps alone, not {method}")
-    if method == "aps":
-        order = np.argsort(-p, axis=1, kind="stable")
-        ranked = np.take_along_axis(p, order, axis=1)
-        mass = np.cumsum(ranked, axis=1)
-        if rng is not None:
-            mass -= rng.random((len(p), 1)) * ranked
-        scores = np.empty_like(p)
-        np.put_along_axis(scores, order, mass, axis=1)
-        return scores
-    if method == "ordinal":
-        p = _contiguous(p)
-    return np.asarray(1.0 - p)
+    return _scores(_probabilities(probabilities), method, rng)
 
 
 def label_threshold(
@@ -170,7 +154,7 @@ def label_threshold(
     codes = _codes(labels, p)
     if method == "lac" and rng is None:  # no need to score the labels that humans did not give
         return split_threshold(1.0 - p[np.arange(len(p)), codes], alpha=alpha)
-    scores = label_scores(p, method=method, rng=rng)
+    scores = _scores(p, method, rng)
     return split_threshold(scores[np.arange(len(p)), codes], alpha=alpha)
 
 
@@ -205,7 +189,7 @@ def class_conditional_threshold(
     """
     p = _probabilities(probabilities)
     codes = _codes(labels, p)
-    scores = label_scores(p, method=method)
+    scores = _scores(p, method)
     return tuple(
         split_threshold(scores[codes == label, label], alpha=alpha) for label in range(p.shape[1])
     )
@@ -245,7 +229,7 @@ def label_sets(
     p = _probabilities(probabilities)
     bound = _bounds(threshold, p.shape[1])
     same = bool(np.all(bound == bound[0]))
-    scores = label_scores(p, method=method, rng=rng)
+    scores = _scores(p, method, rng)
     inside = np.asarray(scores <= (bound[0] if same else bound))
     unknown = np.isnan(p[:, 0])
     if unknown.any():
@@ -325,6 +309,26 @@ def left_out_coverage(scores: ArrayLike, *, alpha: float) -> Bools:
     if k > len(s) - 1:
         return np.ones(len(s), dtype=np.bool_)
     return np.asarray(s <= np.partition(s, k - 1)[k - 1])
+
+
+def _scores(p: Floats, method: SetScore, rng: np.random.Generator | None = None) -> Floats:
+    """Give nonconformities of probabilities that were checked."""
+    if method not in get_args(SetScore):
+        raise ValueError(f"method = {method!r} must be one of {', '.join(get_args(SetScore))}")
+    if rng is not None and method != "aps":
+        raise ValueError(f"rng randomises aps alone, not {method}")
+    if method == "aps":
+        order = np.argsort(-p, axis=1, kind="stable")
+        ranked = np.take_along_axis(p, order, axis=1)
+        mass = np.cumsum(ranked, axis=1)
+        if rng is not None:
+            mass -= rng.random((len(p), 1)) * ranked
+        scores = np.empty_like(p)
+        np.put_along_axis(scores, order, mass, axis=1)
+        return scores
+    if method == "ordinal":
+        p = _contiguous(p)
+    return np.asarray(1.0 - p)
 
 
 def _contiguous(p: Floats) -> Floats:

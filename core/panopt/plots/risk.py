@@ -187,7 +187,8 @@ def _caption(
         for whose, curve in curves.items()
     ]
     told.append(
-        f"Where all are accepted: {', '.join(ends)}. The dashed line is the risk tolerated, {alpha:g}."
+        f"Where all are accepted: {', '.join(ends)}. The dashed line is the risk tolerated, "
+        f"{alpha:g}."
     )
     first = next(iter(curves.values()))
     told.append(

@@ -172,3 +172,30 @@ def test_without_matplotlib_nothing_starts(fails: Fails, monkeypatch: pytest.Mon
     monkeypatch.setattr("panopt.plots.canvas.find_spec", lambda name: None)
     for command in ("analyze", "replay"):
         assert "pip install 'panopt[report]'" in fails(command, *PAIRS, "--plots", "nowhere")
+
+
+def test_a_cascade_is_called_one_and_a_certificate_shows_no_point_of_these_labels(
+    run: Run, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.random(200) < 0.5
+    lines = ["item,judge,score,confidence,prompt_hash"]
+    for i in range(200):
+        for judge, strength in (("cheap", 0.8), ("strong", 2.0)):
+            margin = rng.normal(strength)
+            sure = 1 / (1 + np.exp(-abs(margin)))
+            lines.append(f"i{i},{judge},{int(truth[i] == (margin > 0))},{sure:.3f},{judge}")
+    logs, people = tmp_path / "logs.csv", tmp_path / "human.csv"
+    logs.write_text("\n".join(lines))
+    people.write_text("item,score\n" + "\n".join(f"i{i},{int(t)}" for i, t in enumerate(truth)))
+    words = (logs, "--labels", people, "--scale", "binary")
+    made = tmp_path / "certificate.json"
+    calibrated = run("calibrate", *words, "--cascade", "cheap,strong", "--out", made)
+    assert calibrated.code == 0, calibrated
+    folder = tmp_path / "plots"
+    ended = run("analyze", *words, "--certificate", made, "--same-prompts", "--plots", folder)
+    assert ended.code == 0, ended
+    page = (folder / "plots.md").read_text(encoding="utf-8")
+    assert "Is the cascade as often right as it says?" in page
+    assert "A certificate that was made before decides: no point is shown." in page
+    assert "Certified:" not in page

@@ -17,6 +17,7 @@ from panopt.plots.reliability import reliability_plot
 from panopt.plots.risk import AcceptedPoint, risk_coverage_plot
 from panopt.records.ask import Ask
 from panopt.records.calibration import calibrate, certify, one_of_each_cluster
+from panopt.records.cascade import CASCADE
 from panopt.records.report import CriterionReport, Report
 from panopt.replay import CriterionReplay
 from panopt.stats.certify_checks import one_of_each, within_unit
@@ -78,6 +79,7 @@ def _verdicts(part: CriterionReport, ask: Ask, stem: str, missing: list[str]) ->
         missing.append(f"{part.criterion}: risk-coverage and reliability: {why}")
         return []
     notes: list[str] = []
+    whose = "the cascade" if part.consensus.method == CASCADE else "the panel"
     c, agrees = labelled.confidence, labelled.agrees
     if labelled.clustered:  # the draw that the certificate makes
         kept = one_of_each(labelled.clusters, len(c), np.random.default_rng(ask.seed))
@@ -85,7 +87,7 @@ def _verdicts(part: CriterionReport, ask: Ask, stem: str, missing: list[str]) ->
         c, agrees = (c, agrees) if kept is None else (c[kept], agrees[kept])
     certified = None
     if ask.certificate is not None:
-        notes.append("A certificate made of other labels decides, so no point is shown.")
+        notes.append("A certificate that was made before decides: no point is shown.")
     else:
         found = certify(labelled, ask)
         if found.feasible:
@@ -102,7 +104,7 @@ def _verdicts(part: CriterionReport, ask: Ask, stem: str, missing: list[str]) ->
             notes.append(f"Nothing is certified: {found.reason}.")
     plots = [
         risk_coverage_plot(
-            {"the panel": risk_coverage(c, agrees, level=ask.level)},
+            {whose: risk_coverage(c, agrees, level=ask.level)},
             alpha=ask.alpha,
             name=f"{stem}-risk-coverage",
             subject=part.criterion,
@@ -112,7 +114,7 @@ def _verdicts(part: CriterionReport, ask: Ask, stem: str, missing: list[str]) ->
     ]
     clusters = labelled.clusters if labelled.clustered else None
     given = (labelled.confidence, labelled.agrees, clusters)
-    return plots + _reliability(given, ask.level, stem, part.criterion, "the panel", missing)
+    return plots + _reliability(given, ask.level, stem, part.criterion, whose, missing)
 
 
 def _reliability(  # noqa: PLR0913, PLR0917 - whose verdicts, and what is said of them

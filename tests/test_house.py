@@ -65,6 +65,14 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "panopt.writing": (*GROUND, "panopt.host", "panopt.responses"),
     "panopt.certificates": (*GROUND, "panopt.host", "panopt.analysis", "panopt.writing"),
     "panopt.replay": (*GROUND, "panopt.host", "panopt.analysis", "panopt.certificates"),
+    "panopt.policies": (
+        *GROUND,
+        "panopt.judging",
+        "panopt.policy_panels",
+        "panopt.router",
+        "panopt.router_options",
+    ),
+    "panopt.policy_panels": (*GROUND, "panopt.judging"),
     "panopt.router": (
         *GROUND,
         "panopt.judging",

@@ -27,6 +27,8 @@ Floats = NDArray[np.float64]
 #: Code of each judge's vote, -1 where it gave none.
 Pattern: TypeAlias = tuple[int, ...]
 
+_Choices: TypeAlias = dict[tuple[str, Pattern, tuple[int, ...]], Asking]
+
 _LEAST_COST = 1e-12
 
 
@@ -56,7 +58,9 @@ class LabelLearner:
     habits: dict[str, LabelHabits] = field(default_factory=dict)
     together: Together = field(init=False)
     _beliefs: dict[tuple[str, Pattern], Floats] = field(default_factory=dict)
-    _choices: dict[tuple[str, Pattern, tuple[int, ...]], Asking] = field(default_factory=dict)
+    _choices: _Choices = field(default_factory=dict)
+    _drawn: LabelHabits | None = None
+    _drawn_choices: _Choices = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Start from what is believed before any vote."""
@@ -131,12 +135,13 @@ class LabelLearner:
     ) -> Asking:
         """Choose which of the judges left to ask: see :func:`best_asking`.
 
-        `drawn` are habits to choose by instead of the learned ones; such choices are not
-        remembered.
+        `drawn` are habits to choose by instead of the learned ones; choices by them are remembered
+        until others are drawn.
         """
         key = (family, votes, left)
-        if drawn is None and key in self._choices:
-            return self._choices[key]
+        choices = self._choices if drawn is None else self._choices_by(drawn)
+        if key in choices:
+            return choices[key]
         now = self.posterior(family, votes)
         habits = drawn or self.habits_of(family)
         who = tuple(j for j, vote in enumerate(votes) if vote >= 0)
@@ -151,10 +156,14 @@ class LabelLearner:
             nested.append(self.together.novelty(voters, left[place]))
             voters = (*voters, left[place])
         ordered = damped(confusion[[left[place] for place in order.tolist()]], share, nested)
-        found = best_asking(now, alone, ordered, order, price)
-        if drawn is None:
-            self._choices[key] = found
-        return found
+        choices[key] = best_asking(now, alone, ordered, order, price)
+        return choices[key]
+
+    def _choices_by(self, drawn: LabelHabits) -> _Choices:
+        if self._drawn is not drawn:
+            self._drawn = drawn
+            self._drawn_choices.clear()
+        return self._drawn_choices
 
     def draw(self, family: str, rng: np.random.Generator) -> LabelHabits:
         """Draw habits from what is known of them."""
@@ -193,6 +202,7 @@ class LabelLearner:
         self._correlate(*self._table())
 
     def _forget(self) -> None:
+        self._drawn = None
         self._beliefs.clear()
         self._choices.clear()
 

@@ -183,6 +183,9 @@ class Judgments:
         columns = self.columns
         judge = 0
         if metadata is not None:
+            told = metadata.promptHash
+            if isinstance(told, str) and told:  # a jury asks in words of its own
+                prompt = columns.prompts.setdefault(told, len(columns.prompts))
             if metadata.judge is not None:
                 judge = self._own_name(metadata.judge, place)
             if metadata.cachedResponse is True:

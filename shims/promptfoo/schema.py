@@ -55,6 +55,7 @@ class ComponentMetadata(msgspec.Struct, gc=False):
     cachedResponse: Any = None  # noqa: N815
     abstained: Any = None
     confidence: Any = None
+    promptHash: Any = None  # noqa: N815 - like the others; of a judge inside a jury
     panel: msgspec.Raw = EMPTY
     assertionSet: AssertionSet | None = None  # noqa: N815
 

@@ -32,6 +32,7 @@ class _Verdict(msgspec.Struct, gc=False):
     abstained: Any = None
     confidence: Any = None
     cached: Any = None
+    prompt_hash: Any = None
 
 
 class _Panel(msgspec.Struct, gc=False):
@@ -65,6 +66,7 @@ def _as_component(verdict: _Verdict, rank: int) -> Component:
             cachedResponse=verdict.cached,
             abstained=verdict.abstained,
             confidence=verdict.confidence,
+            promptHash=verdict.prompt_hash,
         ),
     )
 

@@ -70,7 +70,8 @@ def call_api(
         ruling: Ruling = _portal().call(_ask, jury, question)
     except (PanoptError, ValueError) as error:
         return {"error": f"panopt: {' '.join(str(error).split())}"}
-    return _told(ruling)
+    hashes = {judge.name: judge.prompt_hash for judge in (*jury.judges, *jury.replacements)}
+    return _told(ruling, question.rubric, hashes)
 
 
 @lru_cache(maxsize=8)
@@ -133,7 +134,7 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _told(ruling: Ruling) -> dict[str, Any]:
+def _told(ruling: Ruling, rubric: str, hashes: Mapping[str, str | None]) -> dict[str, Any]:
     value, usage = ruling.unit_value, ruling.usage
     panel: dict[str, Any] = {
         "outcome": ruling.outcome,
@@ -142,7 +143,10 @@ def _told(ruling: Ruling) -> dict[str, Any]:
         "n_decisive": ruling.n_decisive,
         "n_asked": ruling.n_asked,
         "degraded": ruling.degraded,
-        "verdicts": [_verdict(vote, ruling) for vote in ruling.votes],
+        "verdicts": [
+            _verdict(vote, ruling, _prompt_hash(hashes.get(vote.judge), rubric))
+            for vote in ruling.votes
+        ],
     }
     if ruling.reason is not None:
         panel["reason"] = ruling.reason
@@ -166,7 +170,14 @@ def _told(ruling: Ruling) -> dict[str, Any]:
     return answer
 
 
-def _verdict(vote: Vote, ruling: Ruling) -> dict[str, Any]:
+def _prompt_hash(of_judge: str | None, rubric: str) -> str | None:
+    """Hash what a judge is told about every response: its own prompt, and the rubric."""
+    if of_judge is None:
+        return None
+    return hashlib.sha256(f"{of_judge}\0{rubric}".encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _verdict(vote: Vote, ruling: Ruling, prompt_hash: str | None) -> dict[str, Any]:
     """Give one vote in the form in which results files tell the verdicts of a jury."""
     shown: dict[str, Any] = {"judge": vote.judge, "reason": vote.rationale[:MOST_RATIONALE]}
     if vote.status == "ok" and vote.value is not None:
@@ -178,9 +189,8 @@ def _verdict(vote: Vote, ruling: Ruling) -> dict[str, Any]:
     else:
         failure = vote.failure
         shown["error"] = "failed" if failure is None else f"{failure.kind}: {failure.message}"
-    if vote.confidence is not None:
-        shown["confidence"] = vote.confidence
-        shown["confidence_source"] = vote.confidence_source
+    if prompt_hash is not None:
+        shown["prompt_hash"] = prompt_hash
     if vote.stands_for is not None:
         shown["stands_for"] = vote.stands_for
     if vote.cached:

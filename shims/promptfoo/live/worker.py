@@ -126,7 +126,7 @@ def _read_certificate(path: Path) -> Certificate:
     try:
         return Certificate.from_json(path.read_bytes())
     except OSError as error:
-        raise AskError(f"PANOPT_CERTIFICATE = {path}: cannot be read ({error.strerror})") from error
+        raise AskError(f"certificate {path}: cannot be read ({error.strerror})") from error
     except PanoptError as error:
         raise AskError(f"{path}: {error}") from error
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from panopt.shims.inspect.schema import Details
+if TYPE_CHECKING:
+    from panopt.shims.inspect.schema import Details
 
 __all__ = ["BY", "PANEL", "SCHEMA", "Call", "Jury", "jury_of", "jury_parts"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from panopt.records.judgment import Status
+if TYPE_CHECKING:
+    from panopt.records.judgment import Status  # loads numpy, which a live scorer does without
 
 __all__ = ["Converted", "Kind", "convert", "is_missing", "kind_of", "kinds_of", "scale_of"]
 

@@ -34,8 +34,12 @@ class Seated:
     jury: Jury
     panel: Panel
 
-    async def score(self, question: Question, state: TaskState) -> Score:
+    async def score(
+        self, question: Question, state: TaskState, missing: str | None = None
+    ) -> Score:
         """Ask the panel about a sample; whatever breaks on the way, there is a truthful score.
+
+        `missing` tells what else the panel would need and the sample has not.
 
         Raises
         ------
@@ -47,7 +51,7 @@ class Seated:
             ruling = await self.jury.judge(
                 question,
                 position=position_of(state.sample_id),
-                response_error=response_error(state),
+                response_error=response_error(state) or missing,
             )
             return self.panel.score(ruling)
         except AskError:

@@ -6,6 +6,8 @@ imported when a scorer is made or a metric computed.
 
 from __future__ import annotations
 
+import importlib
+import os
 from typing import TYPE_CHECKING
 
 from inspect_ai.model import modelapi
@@ -18,16 +20,22 @@ from panopt.shims.inspect.live.metrics import (
     panel_mean,
     panel_votes,
 )
+from panopt.shims.inspect.live.pairwise import pairwise_jury
+from panopt.shims.inspect.live.panel_of import panel_of
+from panopt.shims.inspect.live.reducers import panel_epochs
 
 if TYPE_CHECKING:
     from inspect_ai.model import ModelAPI
 
 __all__ = [
     "jury",
+    "pairwise_jury",
     "panel_agreement",
     "panel_bias",
+    "panel_epochs",
     "panel_judges",
     "panel_mean",
+    "panel_of",
     "panel_votes",
     "panopt_replay",
 ]
@@ -39,3 +47,7 @@ def panopt_replay() -> type[ModelAPI]:
     from panopt.shims.inspect.live.replay_provider import Replay  # noqa: PLC0415 - see above
 
     return Replay
+
+
+if os.environ.get("PANOPT_HOOKS", "").lower() in {"1", "true", "yes", "on"}:
+    importlib.import_module("panopt.shims.inspect.live.hooks")

@@ -104,13 +104,8 @@ class Replay(ModelAPI):
         fault_seed: int = 0,
     ) -> None:
         super().__init__(model_name, base_url, api_key, [], config)
-        where = file or os.environ.get(FILE)
-        if not where:
-            raise AskError(
-                f"panopt-replay/{model_name} needs a recording: set {FILE}, or the model "
-                "argument file"
-            )
-        self._recording: Recording = open_recording(where)
+        self._file = file
+        self._recording()  # a recording that is missing or broken is said now
         self._faults = _shares(faults)
         self._seed = fault_seed
         self._spoilt: Counter[str] = Counter()
@@ -129,7 +124,7 @@ class Replay(ModelAPI):
                 f"panopt-replay/{self.model_name}: the prompt's metadata do not say under "
                 f"{ASKED!r} which item is asked"
             )
-        line = self._recording.find(self.model_name, asked)
+        line = self._recording().find(self.model_name, asked)
         if line is None:
             raise ReplayError(
                 f"nothing recorded of judge {self.model_name!r} on "
@@ -158,6 +153,16 @@ class Replay(ModelAPI):
     def retry_wait(self) -> WaitBaseT:
         """Wait for nobody."""
         return wait_fixed(0.001)
+
+    def _recording(self) -> Recording:
+        """Open the recording; models outlive the environment that they were made in."""
+        where = self._file or os.environ.get(FILE)
+        if not where:
+            raise AskError(
+                f"panopt-replay/{self.model_name} needs a recording: set {FILE}, or the model "
+                "argument file"
+            )
+        return open_recording(where)
 
     def _fault(self, line: Recorded, asked: Mapping[str, Any]) -> str | None:
         call = json.dumps([self.model_name, asked], sort_keys=True, default=str)

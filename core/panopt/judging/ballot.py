@@ -271,11 +271,14 @@ def _amount(given: object) -> float | None:
 
 def _text(given: object) -> str:
     """Keep a text as it is, without halves of signs, which no file can hold."""
-    text = given if isinstance(given, str) else "" if given is None else repr(given)
+    text = given if isinstance(given, str) else "" if given is None else _shown(given)
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _shown(given: object) -> str:
     """Quote a verdict in a message, shortly."""
-    text = f"{given:g}" if isinstance(given, float) else repr(given)
+    try:
+        text = f"{given:g}" if isinstance(given, float) else repr(given)
+    except Exception:  # noqa: BLE001 - other people's objects, and numbers too long to write
+        text = f"<{type(given).__name__}>"
     return readable(text if len(text) <= _MOST_QUOTE else f"{text[:_MOST_QUOTE]}...")

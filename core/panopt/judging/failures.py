@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from typing import get_args
 
 from panopt.judging.protocol import Failure, FailureKind, JudgeError
@@ -51,8 +52,10 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             waiting[:0] = part.exceptions[:_MOST_CAUSES]
             seen -= 1
         last = getattr(part, "last_attempt", None)  # of a retry that was given up
-        tried = getattr(last, "_exception", None)
-        waiting += [cause for cause in (tried, part.__cause__) if isinstance(cause, BaseException)]
+        tried = None
+        if isinstance(last, Future) and last.done() and not last.cancelled():
+            tried = last.exception()
+        waiting += [cause for cause in (tried, part.__cause__) if cause is not None]
 
 
 def _kind(error: BaseException) -> FailureKind | None:

@@ -247,7 +247,15 @@ def _replayed(  # noqa: PLR0913, PLR0917 - the parts of one call
         ask.level,
         {
             name: getattr(wish, name)
-            for name in ("epsilon", "pilot", "explore", "correlation", "error_cost", "width")
+            for name in (
+                "epsilon",
+                "at_least",
+                "pilot",
+                "explore",
+                "correlation",
+                "error_cost",
+                "width",
+            )
         },
         tuple(_run(name, seen, everyone, panel, draws, total) for name, seen in shown),
         tuple(notes),

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 __all__ = ["replay"]
 
+#: Heading, in the help, of what goes with --policies.
+POLICIES = "Policies"
+
 #: How success is measured, in words, by the name of the field.
 WAYS = {
     "known_population": "known population: labels drawn with replacement, risk known exactly",
@@ -84,6 +87,31 @@ def replay(  # noqa: PLR0913 - one parameter an option
         str,
         typer.Option(help="Plain rule that pools the votes, or auto.", rich_help_panel=STATISTICS),
     ] = "auto",
+    policies: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME,..",
+            help="Replay instead ways of choosing judges: all, single, random, cheapest_first, "
+            "escalate, thompson, voi.",
+            rich_help_panel=POLICIES,
+        ),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(help="Random orders of the responses.", rich_help_panel=POLICIES)
+    ] = 20,
+    epsilon: Annotated[
+        float,
+        typer.Option(
+            help="A decision is settled below this chance of error.", rich_help_panel=POLICIES
+        ),
+    ] = 0.05,
+    at_least: Annotated[
+        int, typer.Option(help="Votes before a decision is settled.", rich_help_panel=POLICIES)
+    ] = 1,
+    warm: Annotated[
+        int,
+        typer.Option(help="Labelled responses to learn from first.", rich_help_panel=POLICIES),
+    ] = 0,
     level: Level = 0.95,
     seed: Seed = 0,
     column: Columns = None,
@@ -106,7 +134,6 @@ def replay(  # noqa: PLR0913 - one parameter an option
 
     from panopt.host import Host  # noqa: PLC0415
     from panopt.records.ask import Ask, checked  # noqa: PLC0415
-    from panopt.replay import replay_study  # noqa: PLC0415
 
     ask = checked(
         Ask,
@@ -120,6 +147,8 @@ def replay(  # noqa: PLR0913 - one parameter an option
     )
     if splits < 1:  # before anything is read
         raise AskError(f"--splits {splits} must be 1 or more")
+    if policies is not None and plots is not None:
+        raise AskError("--plots draws promises, not --policies: give one of the two")
     check_plots(plots)
     costs = _costs(cost or [])
     reading = reading_of(
@@ -135,6 +164,23 @@ def replay(  # noqa: PLR0913 - one parameter an option
     )
     host = Host()
     study = read_logs(logs, labels=labels, reading=reading, criterion=ask.criterion, host=host)
+    if policies is not None:
+        from panopt.cli.policies import show_policies  # noqa: PLC0415
+
+        show_policies(
+            study,
+            ask,
+            policies=policies,
+            costs=costs,
+            seeds=seeds,
+            epsilon=epsilon,
+            at_least=at_least,
+            warm=warm,
+            as_json=as_json,
+        )
+        return
+    from panopt.replay import replay_study  # noqa: PLC0415
+
     with Console(stderr=True).status(f"{splits:,} replays"):
         found = replay_study(
             study,

@@ -21,7 +21,7 @@ from panopt.errors import AskError
 from panopt.judging.assignment import ASSIGNMENTS, seats
 from panopt.judging.ballot import failed_vote
 from panopt.judging.budget import Budget, Hold
-from panopt.judging.call import CUT, ask
+from panopt.judging.call import CUT, ask, end_of_task
 from panopt.judging.members import members_of
 from panopt.judging.pairs import orders_of
 from panopt.judging.panel_check import check_panel
@@ -174,6 +174,12 @@ class Jury:
         for warning in self.warnings:
             _log.warning("%s", warning)
 
+    @property
+    def calls_per_response(self) -> int:
+        """Calls that one response takes, where none fails and is replaced."""
+        members = 1 if self.assignment == "cyclic" else len(self.judges)
+        return members * len(self._passes())
+
     def check(self, system: str | None) -> tuple[str, ...]:
         """Warn of judges of the family of a system under test; refuse them where strict.
 
@@ -267,6 +273,8 @@ class Jury:
         if self.max_concurrency is not None:
             gate = anyio.Semaphore(self.max_concurrency)
 
+        ending = end_of_task()
+
         async def one(row: int, column: int, hold: Hold | None) -> None:
             judge, stands_for = asked[row]
             draw, order = shown[column]
@@ -278,6 +286,7 @@ class Jury:
                     stands_for=stands_for,
                     timeout=self.timeout,
                     settle=self._settle(hold),
+                    ending=ending,
                 )
 
         try:

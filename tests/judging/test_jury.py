@@ -78,6 +78,13 @@ def _question(**changes: object) -> Question:
     return Question(**(values | changes))  # type: ignore[arg-type]
 
 
+def test_V_11_calls_are_counted_before_any_is_made(scripted: type[Any]) -> None:
+    three = panel(scripted, YES, YES, YES)
+    assert Jury(three, kind=Boolean(), repeats=2).calls_per_response == 6
+    assert Jury(three, kind=Pairwise(), repeats=2).calls_per_response == 12
+    assert Jury(three, kind=Pairwise(), assignment="cyclic").calls_per_response == 2
+
+
 def test_J_8_repeats_are_distinct_draws_and_every_pass_is_kept(
     scripted: type[Any], ask: Ask
 ) -> None:
@@ -313,6 +320,18 @@ def test_a_call_that_a_judge_cancels_itself_is_its_own_failure(scripted: type[An
     assert [vote.status for vote in ruling.votes] == ["failed", "ok", "ok"]
     assert ruling.votes[0].failure is not None
     assert "cancelled" in ruling.votes[0].failure.message
+
+    class Ends(scripted):  # type: ignore[misc]
+        async def __call__(self, question: Question) -> Answer:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            await asyncio.sleep(10)
+            return Answer(YES)
+
+    ends = Jury([Ends("e", None), *panel(scripted, YES, YES)], kind=Boolean())
+    ruling = anyio.run(ends.judge, _question())
+    assert [vote.status for vote in ruling.votes] == ["failed", "ok", "ok"]
     grouped = panel(scripted, BaseExceptionGroup("g", [asyncio.CancelledError()]), YES)
     ruling = anyio.run(Jury(grouped, kind=Boolean()).judge, _question())
     assert [vote.status for vote in ruling.votes] == ["failed", "ok"]

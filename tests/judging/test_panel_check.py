@@ -13,8 +13,8 @@ def test_J_14_a_judge_of_the_systems_family_is_refused_or_warned_of() -> None:
     told = check_panel(["claude-3-opus", "gpt-4o"], system="openai/o3-mini")
     assert told == (
         (
-            "judge gpt-4o and system openai/o3-mini are both of openai: judges tend to favour their "
-            "own family's answers"
+            "judge gpt-4o and system openai/o3-mini are both of openai: judges tend to favour "
+            "their own family's answers"
         ),
     )
     with pytest.raises(AskError, match=r"strict_panel: judge gpt-4o and system openai/o3-mini"):

@@ -490,3 +490,8 @@ def test_the_order_of_judges_does_not_matter(
 def test_bad_options_name_argument_value_and_rule(options: dict[str, Any], message: str) -> None:
     with pytest.raises(AskError, match=message):
         ruled(0.5, **options)
+
+
+def test_two_votes_of_one_judge_are_draws_to_reduce_first() -> None:
+    with pytest.raises(AskError, match=r"votes hold judge 'a' twice; reduce its draws to one"):
+        rule_on([Vote("a", "ok", 1.0), Vote("a", "ok", 0.0)], kind=Boolean())

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -17,18 +18,22 @@ from panopt.judging.ballot import failed_vote, read_vote
 from panopt.judging.failures import failure_of
 from panopt.judging.protocol import Failure, Judge, JudgeError, Question, Usage, Vote
 
-__all__ = ["CUT", "ask"]
+if TYPE_CHECKING:
+    import asyncio as asyncio_types
+
+__all__ = ["CUT", "ask", "end_of_task"]
 
 CUT = "the call was cancelled, and nobody outside asked for that"
 
 
-async def ask(
+async def ask(  # noqa: PLR0913 - whom, what, how long, and who is told
     judge: Judge,
     question: Question,
     *,
     stands_for: str | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - its passing is a vote, not an exception
     settle: Callable[[Usage | None], None] | None = None,
+    ending: Callable[[], bool] | None = None,
 ) -> Vote:
     """Put a question to a judge, and check its answer.
 
@@ -42,6 +47,9 @@ async def ask(
         Seconds it may take; None: any.
     settle
         Is told what the call took, in any case: None where it was broken off.
+    ending
+        Tells whether a cancellation comes from outside, as :func:`end_of_task` of the task that
+        waits for this one; by default of this one.
 
     Returns
     -------
@@ -50,6 +58,7 @@ async def ask(
         itself. Being cancelled from outside, and an interrupt, are raised.
     """
     begun = time.monotonic()
+    ending = ending or end_of_task()
     usage: Usage | None = None
     scope = anyio.CancelScope()
     if timeout is not None:
@@ -62,7 +71,7 @@ async def ask(
         try:
             with scope:
                 vote = read_vote(
-                    await _answer(judge, question),
+                    await _answer(judge, question, ending),
                     judge=judge.name,
                     kind=question.kind,
                     draw=question.draw,
@@ -98,7 +107,7 @@ async def ask(
             settle(usage)
 
 
-async def _answer(judge: Judge, question: Question) -> object:
+async def _answer(judge: Judge, question: Question, ending: Callable[[], bool]) -> object:
     """Call a judge; tell the end of everything from a call that a judge cancelled by itself.
 
     Raises
@@ -110,24 +119,32 @@ async def _answer(judge: Judge, question: Question) -> object:
     try:
         return await judge(question)
     except ended as error:
-        if _ending():
+        if ending():
             raise
         raise JudgeError(CUT, "unknown") from error
     except BaseExceptionGroup as group:
-        if isinstance(group, Exception) or _ending() or group.split((Exception, ended))[1]:
+        if isinstance(group, Exception) or ending() or group.split((Exception, ended))[1]:
             raise
         raise JudgeError(f"{CUT}: {group}", "unknown") from group
 
 
-def _ending() -> bool:
-    """Tell whether this task is to end, by a scope around it or by asyncio itself."""
-    if anyio.current_effective_deadline() == -math.inf:
-        return True
+def end_of_task() -> Callable[[], bool]:
+    """Watch the running task: give a function that tells whether it, or who asks, is to end.
+
+    A scope around who asks may end it, or asyncio itself the watched task. That asyncio cancelled
+    the task of a single call is the doing of the judge in it: nobody else knows that task.
+    """
     asyncio = sys.modules.get("asyncio")
-    if asyncio is None or anyio.get_cancelled_exc_class() is not asyncio.CancelledError:
-        return False
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+    watched: asyncio_types.Task[object] | None = None
+    if asyncio is not None and anyio.get_cancelled_exc_class() is asyncio.CancelledError:
+        watched = asyncio.current_task()
+
+    def ending() -> bool:
+        if anyio.current_effective_deadline() == -math.inf:
+            return True
+        return watched is not None and watched.cancelling() > 0
+
+    return ending
 
 
 def _told(error: BaseException) -> Usage | None:

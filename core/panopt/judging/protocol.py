@@ -8,7 +8,17 @@ from typing import Literal, Protocol, TypeVar
 
 from panopt.judging.verdict import VerdictKind
 
-__all__ = ["Answer", "Failure", "FailureKind", "Judge", "JudgeError", "Question", "Usage", "Vote"]
+__all__ = [
+    "Answer",
+    "Example",
+    "Failure",
+    "FailureKind",
+    "Judge",
+    "JudgeError",
+    "Question",
+    "Usage",
+    "Vote",
+]
 
 FailureKind = Literal["timeout", "parse", "connection", "status", "budget", "unknown"]
 Order = Literal[0, 1]
@@ -61,6 +71,8 @@ class Question:
         Which repeat this is, from 0: another draw, not a cached copy.
     order
         Pairs: 1 where the judge is to be shown the second response first.
+    examples
+        Answered questions that the judge is shown before this one.
     """
 
     item: str
@@ -76,6 +88,15 @@ class Question:
     order: Order | None = None
     details: Mapping[str, object] = field(default_factory=dict)
     """What else the framework knows of the response, for templates."""
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question with the answer that is taken to be right; of pairs the place as shown."""
+
+    question: Question
+    verdict: bool | float | str
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def rule_on(  # noqa: PLR0913 - one rule with all that may qualify a vote
     Raises
     ------
     AskError
-        Naming the option that is wrong; never for a vote.
+        Naming the option that is wrong, or a judge with two votes; never for what a vote says.
 
     Examples
     --------
@@ -108,6 +108,10 @@ def rule_on(  # noqa: PLR0913 - one rule with all that may qualify a vote
         raise AskError(f"tie_break = {tie_break!r} must be None, 'low', 'high' or 'first'")
     if not 0 <= trim < 0.5:
         raise AskError(f"trim = {trim} must lie in [0, .5)")
+    names = [vote.judge for vote in votes]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise AskError(f"votes hold judge {twice!r} twice; reduce its draws to one vote first")
     cast = () if response_error is not None else tuple(checked(vote, kind) for vote in votes)
     return _ruling(
         cast, kind, rule, min_successful, known, tie_break, trim, criterion, response_error

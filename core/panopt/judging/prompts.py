@@ -30,6 +30,9 @@ SYSTEM = (
     "you cannot judge, say why and give null as your verdict."
 )
 
+_REASON = "First write your reason, then the verdict that follows from it. "
+_SAY_WHY = "say why and give null"
+
 _FIELDS = ("task", "response", "first", "second", "reference", "rubric", "criterion", "answer_form")
 _PLACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
@@ -61,6 +64,8 @@ class PromptMaker:
         The system message instead of the usual one.
     confidence
         Ask for the probability that the verdict is right, too.
+    reason
+        Ask for a reason before the verdict; without it the usual system message asks for none.
 
     Raises
     ------
@@ -81,6 +86,7 @@ class PromptMaker:
     template: str | None = None
     system: str = SYSTEM
     confidence: bool = False
+    reason: bool = True
     hash: str = field(init=False)
     """Of all that is the same for every response: 16 hexadecimal digits."""
 
@@ -90,16 +96,29 @@ class PromptMaker:
             raise AskError("rubric must not be blank")
         if self.template is not None:
             self._check(self.template)
+        if not self.reason and self.system == SYSTEM:
+            plain = SYSTEM.replace(_REASON, "").replace(_SAY_WHY, "give null")
+            object.__setattr__(self, "system", plain)
         parts = [
             self.system,
             self.template,
             self.rubric,
             self.criterion,
             _scale(self.kind),
-            verdict_schema(self.kind, confidence=self.confidence),
+            self.schema,
         ]
         digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
         object.__setattr__(self, "hash", digest)
+
+    @property
+    def schema(self) -> dict[str, object]:
+        """JSON schema of the answer."""
+        return verdict_schema(self.kind, confidence=self.confidence, reason=self.reason)
+
+    def answer(self, verdict: bool | float | str, *, reason: str = "") -> str:  # noqa: FBT001
+        """Write an answer in the form that is asked for, for examples."""
+        given: dict[str, object] = {"reason": reason} if self.reason else {}
+        return json.dumps({**given, "verdict": verdict}, ensure_ascii=False)
 
     def make(self, question: Question, *, schema_in_prompt: bool = True) -> Prompt:
         """Write the prompt for one question.
@@ -174,11 +193,13 @@ class PromptMaker:
 
     def _form(self, *, schema_in_prompt: bool) -> str:
         if schema_in_prompt:
-            schema = json.dumps(verdict_schema(self.kind, confidence=self.confidence))
+            schema = json.dumps(self.schema)
             return (
                 f"Answer with one JSON object, and nothing else, that fits this schema:\n{schema}"
             )
         sure = ' and "confidence" (0 to 1)' if self.confidence else ""
+        if not self.reason:
+            return f'Answer in JSON with "verdict"{sure} alone.'
         return f'Answer in JSON with "reason" first, then "verdict"{sure}.'
 
 

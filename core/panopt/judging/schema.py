@@ -14,7 +14,9 @@ PLACES = ("first", "second", "tie")
 VERDICT_NAME = "verdict"
 
 
-def verdict_schema(kind: VerdictKind, *, confidence: bool = False) -> dict[str, Any]:
+def verdict_schema(
+    kind: VerdictKind, *, confidence: bool = False, reason: bool = True
+) -> dict[str, Any]:
     """Give the JSON schema of a judge's answer.
 
     The reason stands before the verdict, so that the verdict can follow from it; a null verdict
@@ -26,6 +28,8 @@ def verdict_schema(kind: VerdictKind, *, confidence: bool = False) -> dict[str, 
         What verdict is wanted.
     confidence
         Ask for the probability that the verdict is right, too.
+    reason
+        Ask for a reason; without one the verdict is what the judge would say at once.
 
     Examples
     --------
@@ -39,6 +43,8 @@ def verdict_schema(kind: VerdictKind, *, confidence: bool = False) -> dict[str, 
             "description": f"{_meaning(kind)}; null only if you cannot judge.",
         },
     }
+    if not reason:
+        del properties["reason"]
     if confidence:
         properties["confidence"] = {
             "type": "number",

@@ -23,7 +23,7 @@ from panopt.judging.failures import failure_of
 from panopt.judging.parse import Reading, read_reply
 from panopt.judging.prompts import PromptMaker
 from panopt.judging.protocol import Answer, JudgeError, Question, Usage
-from panopt.judging.schema import VERDICT_NAME, verdict_schema
+from panopt.judging.schema import VERDICT_NAME
 from panopt.shims.inspect.live.asked import ASKED, asked_of
 
 __all__ = ["ConfidenceReader", "InspectJudge", "usage_of"]
@@ -104,9 +104,8 @@ class InspectJudge:
         self._config = config or GenerateConfig()
         self._structured = structured
         self._confidence = confidence
-        schema = verdict_schema(prompts.kind, confidence=prompts.confidence)
         self._schema = ResponseSchema(
-            name=VERDICT_NAME, json_schema=JSONSchema.model_validate(schema), strict=True
+            name=VERDICT_NAME, json_schema=JSONSchema.model_validate(prompts.schema), strict=True
         )
 
     @property
@@ -186,8 +185,15 @@ class InspectJudge:
             raise JudgeError(str(error), error.kind, usage) from None
 
     def _messages(self, question: Question, *, plain: bool) -> list[ChatMessage]:
-        prompt = self._prompts.make(question, schema_in_prompt=plain)
-        return [ChatMessageSystem(content=prompt.system), _user(prompt.user, question)]
+        prompts, shots = self._prompts, list[ChatMessage]()
+        for example in question.examples:
+            shown = prompts.make(example.question, schema_in_prompt=plain)
+            shots += [
+                ChatMessageUser(content=shown.user),
+                ChatMessageAssistant(content=prompts.answer(example.verdict)),
+            ]
+        prompt = prompts.make(question, schema_in_prompt=plain)
+        return [ChatMessageSystem(content=prompt.system), *shots, _user(prompt.user, question)]
 
     async def _generate(
         self, model: Model, messages: list[ChatMessage], *, plain: bool = False

@@ -98,7 +98,7 @@ def _verdict(votes: list[RowVote], options: PanelOptions, threshold: object) -> 
         _ruling([one for one in judged if one.criterion == name], name, options, threshold)
         for name in criteria
     ]
-    broken = [one for one in votes if not one.model and one.flag is False]
+    broken = [one for one in votes if not one.model and one.weight > 0 and one.flag is not True]
     passed = bool(rulings) and all(ruling.passed is True for ruling in rulings)
     if not rulings:
         passed = any(not one.model for one in votes)

@@ -495,3 +495,11 @@ def test_bad_options_name_argument_value_and_rule(options: dict[str, Any], messa
 def test_two_votes_of_one_judge_are_draws_to_reduce_first() -> None:
     with pytest.raises(AskError, match=r"votes hold judge 'a' twice; reduce its draws to one"):
         rule_on([Vote("a", "ok", 1.0), Vote("a", "ok", 0.0)], kind=Boolean())
+
+
+def test_what_a_function_gives_must_be_a_verdict_of_the_kind() -> None:
+    label = ruled("a", kind=ABC, rule=lambda _: "z")
+    assert label.reason == "rule <lambda> gave 'z', which is no label"
+    half = ruled(1.0, kind=Pairwise(), rule=lambda _: 0.7)
+    assert (half.outcome, half.value) == ("split", None)
+    assert ruled(1.0, kind=Pairwise(), rule=lambda _: 0.5).value == 0.5

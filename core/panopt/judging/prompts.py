@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from panopt.errors import AskError
 from panopt.judging.protocol import Question
 from panopt.judging.schema import verdict_schema
-from panopt.judging.verdict import Boolean, Labelled, Numeric, Pairwise, VerdictKind
+from panopt.judging.verdict import Boolean, Labelled, Numeric, Pairwise, Verdict, VerdictKind
 
 __all__ = ["DEFAULT_RUBRIC", "Prompt", "PromptMaker"]
 
@@ -115,7 +115,7 @@ class PromptMaker:
         """JSON schema of the answer."""
         return verdict_schema(self.kind, confidence=self.confidence, reason=self.reason)
 
-    def answer(self, verdict: bool | float | str, *, reason: str = "") -> str:  # noqa: FBT001
+    def answer(self, verdict: Verdict, *, reason: str = "") -> str:
         """Write an answer in the form that is asked for, for examples."""
         given: dict[str, object] = {"reason": reason} if self.reason else {}
         return json.dumps({**given, "verdict": verdict}, ensure_ascii=False)

@@ -17,6 +17,7 @@ __all__ = [
     "Labelled",
     "Numeric",
     "Pairwise",
+    "Verdict",
     "VerdictKind",
     "folded",
     "scale_text",
@@ -122,6 +123,9 @@ class Pairwise:
 
 
 VerdictKind: TypeAlias = Boolean | Labelled | Numeric | Pairwise
+
+#: What a judge says: true or false, a label, a number, the place of the better response.
+Verdict: TypeAlias = bool | float | str
 
 
 def folded(text: str) -> str:

@@ -29,6 +29,9 @@ Pattern: TypeAlias = tuple[int, ...]
 
 _Choices: TypeAlias = dict[tuple[str, Pattern, tuple[int, ...]], Asking]
 
+#: Labelled responses from which they bound what unlabelled ones may teach.
+FEWEST_LABELS = 20
+
 _LEAST_COST = 1e-12
 
 
@@ -78,6 +81,8 @@ class LabelLearner:
         if not self.seen:
             return
         patterns, counts, truth = self._table()
+        times = counts
+        counts = counts * self._weights(counts, truth)
         self.pooled = learn_labels(
             patterns,
             counts,
@@ -101,7 +106,18 @@ class LabelLearner:
                     prior=shrunk,
                     start=self.habits.get(family),
                 )
-        self._correlate(patterns, counts, truth)
+        self._correlate(patterns, times, truth)
+
+    def _weights(self, counts: Floats, truth: NDArray[np.int64]) -> Floats:
+        """Let votes without a label weigh, all together, no more than those with one.
+
+        Judges who share errors mislead the more, the more unlabelled votes there are.
+        """
+        known = float(counts[truth >= 0].sum())
+        unknown = float(counts[truth < 0].sum())
+        if known < FEWEST_LABELS or unknown <= known:
+            return np.ones(truth.size)
+        return np.where(truth >= 0, 1.0, known / unknown)
 
     def _correlate(self, patterns: NDArray[np.int64], counts: Floats, truth: ArrayLike) -> None:
         known = np.asarray(truth) >= 0

@@ -28,7 +28,7 @@ __all__ = [
 Floats = NDArray[np.float64]
 
 #: On [0, 1], before any score: noise and bias of a judge, spread of responses (sd); their worth.
-NOISE, BIAS, SPREAD, WORTH = 0.2, 0.1, 0.25, 4.0
+NOISE, BIAS, SPREAD, WORTH = 0.1, 0.1, 0.25, 2.0
 
 #: In one family: spread of a bias around that over all families (sd), worth of the noise there.
 FAMILY_BIAS, FAMILY_WORTH = 0.05, 20.0
@@ -228,12 +228,12 @@ def score_posterior(
 
     Examples
     --------
-    One score of .9, noise .2, around .5 with sd .25: .5 + .4 (.0625 / .1025).
+    One score of .9, noise .1, around .5 with sd .25: .5 + .4 (.0625 / .0725).
 
     >>> habits = ScoreHabits.believed(ScorePrior.weak(1))
     >>> mean, sd = score_posterior(habits, np.eye(1), [0], [0.9])
     >>> round(mean, 4), round(sd, 4)
-    (0.7439, 0.1562)
+    (0.8448, 0.0928)
     """
     who = list(judges)
     if not who:

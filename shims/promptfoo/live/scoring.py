@@ -191,15 +191,13 @@ def _line(ruling: Ruling, *, several: bool) -> str:
 
 
 def _scores(rulings: list[Ruling]) -> dict[str, float]:
-    """Give a few named scores in [0, 1]: what the panel says, and how far it agrees."""
-    if len(rulings) != 1:
-        return {
-            f"panopt.panel.{ruling.criterion}": ruling.unit_value
-            for ruling in rulings
-            if ruling.unit_value is not None
-        }
-    parts = {"panopt.panel": rulings[0].unit_value, "panopt.agreement": rulings[0].agreement}
-    return {name: value for name, value in parts.items() if value is not None}
+    """Name what the panel says of each criterion, in [0, 1]."""
+    one = len(rulings) == 1
+    return {
+        "panopt.panel" if one else f"panopt.panel.{ruling.criterion}": ruling.unit_value
+        for ruling in rulings
+        if ruling.unit_value is not None
+    }
 
 
 def _shown(ruling: Ruling) -> dict[str, Any]:

@@ -480,6 +480,7 @@ def test_pairwise_votes_for_a_tie_count_half_for_each_side() -> None:
     assert found.verdict.tolist() == [0, -1, 1, -1], "a draw has no winner"
     np.testing.assert_allclose(found.confidence, [2 / 3, NAN, 2 / 3, NAN])
     assert [OUTCOMES[code] for code in found.outcome] == ["decided", "tie", "decided", "tie"]
+    np.testing.assert_allclose(found.agreement, [2 / 3, 1 / 3, 2 / 3, 1])
 
 
 def test_labels_take_the_plurality_and_have_no_value() -> None:

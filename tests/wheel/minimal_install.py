@@ -41,13 +41,13 @@ def panopt(*args: str | Path) -> str:
 
 
 def check_files() -> None:
-    """Every module of the checkout is in the wheel, and it is the wheel that is imported."""
+    """Every module and script of the checkout is in the wheel, and it is the wheel that is imported."""
     spec = importlib.util.find_spec("panopt")
     demand(spec is not None and spec.origin is not None, "panopt is not installed")
     home = Path(str(spec and spec.origin)).parent
     demand(ROOT / "core" not in home.parents, f"panopt is imported from the checkout, {home}")
     for inside, source in PACKAGES.items():
-        for path in sorted((ROOT / source).rglob("*.py")):
+        for path in sorted(p for end in ("py", "mjs") for p in (ROOT / source).rglob(f"*.{end}")):
             relative = path.relative_to(ROOT / source)
             if source == "core/panopt" and relative.parts[0] in {"plugins", "shims"}:
                 continue

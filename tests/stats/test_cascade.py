@@ -205,7 +205,8 @@ def test_result_counts_what_the_cascade_accepts(
         reach = [j for j in range(m) if c[row, j] >= found.thresholds[j]]
         assert judge[row] == found.decide(c[row]) == (reach[0] if reach else -1)
     assert found.feasible == (found.n > 0) == (found.reason is None)
-    assert found.labels_needed == zero_error_labels(alpha, found.level)
+    assert found.labels_needed == zero_error_labels(alpha, found.level if staged else 0.1)
+    assert found.level <= 0.1
     if found.feasible:
         assert found.bound <= alpha * (1 + 1e-9)
         assert found.composition.tolist() == [
@@ -269,9 +270,11 @@ def test_clusters_count_once() -> None:
 def test_joint_path_tests_labels_that_it_did_not_learn_on() -> None:
     c, a = POPULATIONS["like the paper's"]
     found = certify_cascade(c[:500], a[:500], alpha=0.2)
-    assert (found.n_labels, found.n_learned) == (500, 100)
-    assert found.n <= 400
-    assert "learned on 100 labels and tested on the other 400" in found.assumption
+    tested = 500 - found.n_learned
+    assert (found.n_labels, found.n_learned >= 75) == (500, True)
+    assert found.n <= tested
+    assert f"learned on {found.n_learned} labels" in found.assumption
+    assert f"tested on the other {tested}: exact" in found.assumption
 
 
 def test_same_seed_same_certificate_and_another_another() -> None:

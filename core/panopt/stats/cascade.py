@@ -8,7 +8,8 @@ share alpha of the accepted verdicts disagrees with the human label.
 Testing judge after judge (Jung, Brahman & Choi 2025) asks each to keep alpha and shares delta
 among them. Here the risk of the whole cascade is tested along one path of threshold vectors, with
 undivided delta: a safe judge pays for a slightly risky one (the path is chosen on other labels
-than it is tested on, as in Pareto Testing: Laufer-Goldshtein, Fisch, Barzilay & Jaakkola 2023).
+than it is tested on, as in Pareto Testing: Laufer-Goldshtein, Fisch, Barzilay & Jaakkola 2023;
+here these are a random few, and those of all items that it could not reach anyhow).
 """
 
 from __future__ import annotations
@@ -21,13 +22,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from panopt.stats.binomial import certifies, risk_upper, zero_error_labels
 from panopt.stats.cascade_inputs import answers, nested_path, prices, quantile_path, unlabelled
-from panopt.stats.cascade_path import (
-    Preference,
-    choose_path_steps,
-    deciding_judge,
-    learn_path,
-    tally,
-)
+from panopt.stats.cascade_path import Preference, deciding_judge, tally
+from panopt.stats.cascade_plan import plan_test
 from panopt.stats.cascade_result import CascadeMethod, CertifiedCascade
 from panopt.stats.certify import certify_threshold
 from panopt.stats.certify_checks import check_levels, generator, one_of_each, within_unit
@@ -37,17 +33,14 @@ __all__ = ["CascadeMethod", "CertifiedCascade", "Preference", "certify_cascade",
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-#: Share of the labels that the path is learned on.
-LEARN = 0.2
-
 _SAMPLE = "the labelled items are a random sample of the items the cascade will be used on"
 _CLUSTERS = (
     "clusters are independent; one item of each, drawn without its label, is counted, so the risk "
     "is that of a random item of a random cluster"
 )
 _LEARNED = (
-    "the path was learned on {learned} labels and tested on the other {tested}: exact for a risk "
-    "of any shape"
+    "the path was learned on {learned} labels, a random part and those out of its reach, and "
+    "tested on the other {tested}: exact for a risk of any shape"
 )
 _GIVEN = (
     "a path fixed beforehand: exact where the risk of the cascade does not fall along it (steps "
@@ -156,12 +149,18 @@ def certify_cascade(  # noqa: PLR0913 - one argument an option
 
     Notes
     -----
-    Joint path: given the labels that the path and its start were learned on, each step is one
-    fixed selective rule, so its errors on the other labels are Bin(n, risk) given the n it
-    accepts, and its exact test is valid. Steps are tested in their order until one fails: to err,
-    the first step whose risk exceeds alpha must pass, which has probability at most delta
-    whatever the risks look like. Nothing is divided, and no step is passed over; of a `grid`
-    those are that hold too few labels to pass, which depends on confidences alone.
+    Joint path, why it is exact. (1) A path is learned on labels drawn at random; it settles a
+    region R that later steps may accept items of, and the labels of all items outside R are then
+    looked at too. Given these and how many items R holds, the items in R are independent draws
+    from the population within R. (2) Path, start and order of the tests depend on what was looked
+    at alone, and every step accepts items of R alone, so its errors are Bin(n, risk) given the n
+    it accepts, and its exact test is valid; no step is passed over. (3) Each step is tested at
+    the parts of delta that entered since a step failed (all of delta at the first step, or a
+    part later: the fallback procedure, Wiens 2003). To err, the first step whose risk exceeds
+    alpha must pass at most at the parts that entered by then, or fail and the next such step pass
+    at those that entered since: these parts are disjoint, so the probability is at most delta,
+    whatever the risks look like. Of a `grid`, steps that hold too few labels to pass are passed
+    over, which depends on confidences alone.
 
     Per stage: each judge's threshold is certified at delta / judges among the items that reach
     it (:func:`panopt.stats.certify.certify_threshold`); by the union bound all hold with
@@ -199,7 +198,7 @@ def certify_cascade(  # noqa: PLR0913 - one argument an option
     if method == "per_stage":
         found = _stages(case, grid, others, draws, disjoint=disjoint)
     elif grid is not None:
-        found = _walk(case.confidence, case.wrong, nested_path(grid, c.shape[1]), case)
+        found = _given(case, nested_path(grid, c.shape[1]))
     elif c.shape[1] == 1:
         found = _single(case, others)
     else:
@@ -233,44 +232,66 @@ def certify_cascade(  # noqa: PLR0913 - one argument an option
 def _learned(
     case: _Case, pool: Floats | None, asked: Floats | None, rng: np.random.Generator
 ) -> _Tested:
-    items = len(case.confidence)
-    order = rng.permutation(items)
-    learning, testing = np.split(order, [int(LEARN * items)])
-    note = _LEARNED.format(learned=len(learning), tested=len(testing))
-    if not len(learning):
-        return _nothing(case, 0, note, _few(case, len(testing)))
-    c, wrong = case.confidence[learning], case.wrong[learning]
-    path, expected = learn_path(c, wrong, floor=case.floor, asked=asked, pool=pool)
-    if not len(path):
-        return _nothing(case, len(learning), note, "no judge answered any of the labelled items")
-    steps = choose_path_steps(
-        path, (c, wrong, expected), len(testing), alpha=case.alpha, delta=case.delta
+    plan = plan_test(
+        case.confidence,
+        case.wrong,
+        alpha=case.alpha,
+        delta=case.delta,
+        floor=case.floor,
+        asked=asked,
+        pool=pool,
+        rng=rng,
     )
-    return _walk(case.confidence[testing], case.wrong[testing], steps, case, note=note)
+    items = len(case.confidence)
+    if plan is None:
+        note = _LEARNED.format(learned=0, tested=items)
+        if items < zero_error_labels(case.alpha, case.delta):
+            return _nothing(case, 0, note, _few(case, items))
+        return _nothing(case, 0, note, "no judge answered any of the labels that a path is for")
+    note = _LEARNED.format(learned=plan.learned, tested=len(plan.testing))
+    c, wrong = case.confidence[plan.testing], case.wrong[plan.testing]
+    return _walk((c, wrong), plan.path, plan.entries, case, (plan.learned, note))
+
+
+def _given(case: _Case, path: Floats) -> _Tested:
+    """Test a path that was fixed beforehand, but for steps that cannot pass whatever is true."""
+    n = tally(case.confidence, path)[0]
+    held = n >= min(zero_error_labels(case.alpha, case.delta), n.max())
+    labels = (case.confidence, case.wrong)
+    return _walk(labels, path[held], ((0, 1.0),), case, (0, _GIVEN))
 
 
 def _walk(
-    confidence: Floats, wrong: Flags, path: Floats, case: _Case, *, note: str = ""
+    labels: tuple[Floats, Flags],
+    path: Floats,
+    entries: tuple[tuple[int, float], ...],
+    case: _Case,
+    origin: tuple[int, str],
 ) -> _Tested:
-    """Test the steps of a path in their order until one fails."""
-    learned = len(case.confidence) - len(confidence)
-    n, k = tally(confidence, wrong, path)
-    if not note:
-        # Steps that cannot pass whatever the labels say must not end a path given by hand.
-        held = n >= min(zero_error_labels(case.alpha, case.delta), n.max())
-        n, k, path, note = n[held], k[held], path[held], _GIVEN
-    passed = certifies(k, n, alpha=case.alpha, delta=case.delta)
-    failed = np.flatnonzero(~passed)
-    tested = int(failed[0]) + 1 if failed.size else len(path)
-    last = tested - 2 if failed.size else tested - 1
-    if last < 0:
-        return _nothing(case, learned, note, _why(case, int(n[0]), int(k[0]), len(confidence)))
+    """Test the steps in their order, each at the parts of delta that entered since one failed."""
+    learned, note = origin
+    n, k = (counts.astype(np.int64) for counts in tally(labels[0], path, labels[1]))
+    ends = [*(index for index, _ in entries[1:]), len(path)]
+    level, tested, chosen, at = 0.0, 0, -1, case.delta
+    for (start, part), end in zip(entries, ends, strict=True):
+        level = min(level + part * case.delta, case.delta)
+        passed = certifies(k[start:end], n[start:end], alpha=case.alpha, delta=level)
+        failed = np.flatnonzero(~passed)
+        passes = int(failed[0]) if failed.size else end - start
+        tested += min(passes + 1, end - start)
+        if passes:
+            chosen, at = start + passes - 1, level
+        if failed.size:
+            level = 0.0
+    if chosen < 0:
+        why = _why(case, int(n[0]), int(k[0]), entries[0][1] * case.delta)
+        return _nothing(case, learned, note, why)
     return _Tested(
-        path[last],
-        int(n[last]),
-        int(k[last]),
-        float(risk_upper(k[last], n[last], case.delta)),
-        case.delta,
+        path[chosen],
+        int(n[chosen]),
+        int(k[chosen]),
+        float(risk_upper(k[chosen], n[chosen], at)),
+        at,
         learned,
         tested,
         note,
@@ -362,10 +383,10 @@ def _few(case: _Case, labels: int) -> str:
     )
 
 
-def _why(case: _Case, accepted: int, errors: int, labels: int) -> str:
-    if labels < zero_error_labels(case.alpha, case.delta):
-        return _few(case, labels)
-    bound = float(risk_upper(errors, accepted, case.delta))
+def _why(case: _Case, accepted: int, errors: int, level: float) -> str:
+    if len(case.confidence) < zero_error_labels(case.alpha, level):
+        return _few(case, len(case.confidence))
+    bound = float(risk_upper(errors, accepted, level))
     return (
         f"the most cautious step has {errors} errors in {accepted} accepted labels: the risk may "
         f"be {bound:.3f}, above alpha = {case.alpha:g}"

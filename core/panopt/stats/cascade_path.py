@@ -4,7 +4,7 @@ A cascade accepts the verdict of the first judge whose confidence reaches its th
 a sequence of threshold vectors, each at most the one before, from a cascade that decides nothing
 to one that decides everything. It is grown block by block: lower next the threshold whose next
 block of judgments errs least. A block holds few labels, so its errors are pulled towards what a
-logistic regression on the confidences of this judge and of the judges before it expects.
+model expects (:mod:`panopt.stats.cascade_errors`).
 
 Nothing here carries a guarantee; :mod:`panopt.stats.cascade` tests the path on other labels.
 """
@@ -18,33 +18,18 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from panopt.stats.binomial import zero_error_labels
-
-__all__ = ["Preference", "choose_path_steps", "deciding_judge", "expit", "learn_path", "tally"]
+__all__ = ["Preference", "deciding_judge", "learn_path", "tally"]
 
 Preference = Literal["coverage", "cost"]
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-Counts = NDArray[np.int64]
 
 #: Blocks that the judgments of a judge are cut into: 2.5% of them each.
 BLOCKS = 40
 
-#: Labels that the expected error of a block is worth beside its own, and that the expected risk
-#: of a whole cascade is worth beside the errors that it made.
-PULL_BLOCK = 20.0
-PULL_RISK = 120.0
-
-#: Steps tested along a path. Fewer stop sooner than they must, more stop by accident.
-STEPS = 25
-
-#: The first step holds enough labels but for this many standard deviations.
-MARGIN = 2.0
-
-#: Ridge of slopes and intercept, in units of one label; ranks run over [-RANGE / 2, RANGE / 2].
-RIDGE, RIDGE_INTERCEPT, RANGE = 1.0, 0.05, 4.0
-NEWTON_STEPS, NEWTON_LENGTH, NEWTON_ENOUGH = 30, 5.0, 1e-6
+#: Labels that the expected error of a block is worth beside its own.
+PULL = 30.0
 
 #: Score of a block that brings no coverage and no fewer errors: after every other.
 USELESS = 5.0
@@ -55,7 +40,44 @@ class _Blocks:
     """Thresholds of one judge from high to low, and the rows that each newly reaches."""
 
     thresholds: Floats
-    rows: tuple[NDArray[np.intp], ...]
+    rows: tuple[list[int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Grown:
+    """Who decides each item so far, and what that errs: seen, and expected.
+
+    `missed` and `thought` hold a list a judge; `decides` is the number of judges where none does.
+    """
+
+    missed: list[list[float]]
+    thought: list[list[float]]
+    decides: list[int]
+    errors: list[float]
+    expects: list[float]
+    safe: float
+
+    def score(self, judge: int, rows: list[int], weight: float) -> float:
+        """Give the error of what a block adds, pulled to what is expected of it."""
+        missed, thought, nobody = self.missed[judge], self.thought[judge], len(self.missed)
+        more, observed, hoped = 0, 0.0, 0.0
+        for row in rows:
+            if self.decides[row] > judge:
+                more += self.decides[row] == nobody
+                observed += missed[row] - self.errors[row]
+                hoped += thought[row] - self.expects[row]
+        if more:
+            error = (observed + PULL * max(hoped, 0.0) / more) / (more + PULL)
+            return max(error, self.safe) * weight
+        return hoped if max(observed, hoped) <= 0.0 else USELESS + hoped
+
+    def take(self, judge: int, rows: list[int]) -> None:
+        """Let a judge decide the items of a block that no judge before it decides."""
+        for row in rows:
+            if self.decides[row] > judge:
+                self.decides[row] = judge
+                self.errors[row] = self.missed[judge][row]
+                self.expects[row] = self.thought[judge][row]
 
 
 def deciding_judge(confidence: Floats, thresholds: Floats) -> NDArray[np.intp]:
@@ -73,46 +95,70 @@ def deciding_judge(confidence: Floats, thresholds: Floats) -> NDArray[np.intp]:
     return np.where(reached.any(axis=1), first, -1)
 
 
-def tally(confidence: Floats, wrong: Flags, path: Floats) -> tuple[Counts, Counts]:
-    """Count what the cascade accepts, and its errors, at each step of a path.
+def tally(confidence: Floats, path: Floats, *weights: Floats | Flags) -> list[Floats]:
+    """Count what the cascade accepts at each step of a path, and add up weights of it.
 
     Parameters
     ----------
-    confidence, wrong
-        Of each judge on each labelled item, shape (items, judges).
+    confidence
+        Of each judge on each item, shape (items, judges); NaN where a judge did not answer.
     path
-        Threshold vectors, shape (steps, judges).
+        Threshold vectors, shape (steps, judges), each at most the one before.
+    *weights
+        Of each judge's verdict on each item (1 where wrong), shape (items, judges).
 
     Returns
     -------
-    tuple of ndarray
-        Accepted items and errors among them, each of shape (steps,).
+    list of ndarray
+        Accepted items, then the sum of each weight over them, each of shape (steps,).
+
+    Examples
+    --------
+    >>> path = np.array([[np.inf, 0.8], [0.7, 0.8]])
+    >>> c, wrong = np.array([[0.7, 0.9], [0.2, 0.8]]), np.array([[True, False], [True, False]])
+    >>> [counts.tolist() for counts in tally(c, path, wrong)]
+    [[2.0, 2.0], [0.0, 1.0]]
     """
-    n, k = np.empty(len(path), dtype=np.int64), np.empty(len(path), dtype=np.int64)
-    for step, thresholds in enumerate(path):
-        judge = deciding_judge(confidence, thresholds)
-        accepted = np.flatnonzero(judge >= 0)
-        n[step] = len(accepted)
-        k[step] = np.count_nonzero(wrong[accepted, judge[accepted]])
-    return n, k
+    items, judges = confidence.shape
+    # The first step at which each judge's confidence reaches its threshold.
+    enters = np.full((items, judges), len(path), dtype=np.intp)
+    for m in range(judges):
+        answered = ~np.isnan(confidence[:, m])
+        enters[answered, m] = np.searchsorted(-path[:, m], -confidence[answered, m], side="left")
+    # Judges hand over to earlier ones as their thresholds fall: judge m decides from its own
+    # entry to the first entry of a judge before it.
+    before = np.minimum.accumulate(np.c_[np.full(items, len(path)), enters[:, :-1]], axis=1)
+    starts, ends = np.minimum(enters, before).ravel(), before.ravel()
+    totals: list[Floats] = []
+    for weight in (np.ones((items, judges)), *weights):
+        flat = weight.ravel().astype(np.float64)
+        change = np.bincount(starts, flat, len(path) + 1) - np.bincount(ends, flat, len(path) + 1)
+        totals.append(np.cumsum(change)[:-1])
+    totals[0] = np.rint(totals[0])
+    return totals
 
 
-def learn_path(
+def learn_path(  # noqa: PLR0913 - one argument an option
     confidence: Floats,
     wrong: Flags,
+    expected: Floats,
     *,
-    floor: float,
+    least: Floats,
+    safe: float = 0.0,
     asked: Floats | None = None,
     pool: Floats | None = None,
-) -> tuple[Floats, Floats]:
+) -> Floats:
     """Grow a path on labels that will not be used for testing it.
 
     Parameters
     ----------
-    confidence, wrong
-        Of each judge on each item, shape (items, judges); NaN where a judge did not answer.
-    floor
-        Threshold at which a judge decides whatever it answers.
+    confidence, wrong, expected
+        Of each judge on each item, shape (items, judges): NaN where it did not answer, and
+        whether it was wrong, and how probable that seemed.
+    least
+        Threshold that each judge's may not fall below, shape (judges,); no confidence is lower.
+    safe
+        Errors rarer than this are as good as none: there the earlier judge goes first.
     asked
         Cost of asking up to each judge, shape (judges,): with it the next block is the one of
         least error times cost, without it that of least error.
@@ -121,177 +167,52 @@ def learn_path(
 
     Returns
     -------
-    tuple of ndarray
-        Threshold vectors, shape (steps, judges), each at most the one before; expected errors of
-        each judge on each item, shape (items, judges).
+    ndarray
+        Threshold vectors, shape (steps, judges), each at most the one before.
     """
     items, judges = confidence.shape
-    expected = _expected_errors(confidence, wrong)
     source = confidence if pool is None else np.concatenate([confidence, pool])
-    blocks = [_blocks(source[:, m], confidence[:, m], floor) for m in range(judges)]
-    weight = np.ones(judges) if asked is None else asked
-    decides = np.full(items, judges)  # `judges` where nobody does
-    errors, expects = np.zeros(items), np.zeros(items)
-    reached = np.zeros(judges, dtype=np.intp)
-    thresholds = np.full(judges, np.inf)
+    blocks = [_blocks(source[:, m], confidence[:, m], float(least[m])) for m in range(judges)]
+    weight = [1.0] * judges if asked is None else asked.tolist()
+    # Blocks hold a few rows each: plain lists take a fifth of the time of small arrays.
+    grown = _Grown(
+        wrong.T.astype(np.float64).tolist(),
+        expected.T.tolist(),
+        [judges] * items,
+        [0.0] * items,
+        [0.0] * items,
+        safe,
+    )
+    reached = [0] * judges
+    thresholds = [np.inf] * judges
     path = []
     while True:
-        best, lowest, taken = -1, np.inf, np.empty(0, dtype=np.intp)
+        best, lowest = -1, np.inf
         for m in range(judges):
-            if reached[m] == len(blocks[m].thresholds):
-                continue
-            rows = blocks[m].rows[reached[m]]
-            rows = rows[decides[rows] > m]
-            more = int(np.count_nonzero(decides[rows] == judges))
-            observed = float(wrong[rows, m].sum() - errors[rows].sum())
-            thought = float(expected[rows, m].sum() - expects[rows].sum())
-            if more:
-                pulled = PULL_BLOCK * max(thought, 0.0) / more
-                score = (observed + pulled) / (more + PULL_BLOCK) * float(weight[m])
-            else:
-                score = thought if max(observed, thought) <= 0.0 else USELESS + thought
-            if score < lowest:
-                best, lowest, taken = m, score, rows
+            if reached[m] < len(blocks[m].rows):
+                score = grown.score(m, blocks[m].rows[reached[m]], weight[m])
+                if score < lowest:
+                    best, lowest = m, score
         if best < 0:
             break
-        thresholds[best] = blocks[best].thresholds[reached[best]]
+        grown.take(best, blocks[best].rows[reached[best]])
+        thresholds[best] = float(blocks[best].thresholds[reached[best]])
         reached[best] += 1
-        decides[taken] = best
-        errors[taken], expects[taken] = wrong[taken, best], expected[taken, best]
         path.append(thresholds.copy())
-    return np.array(path).reshape(-1, judges), expected
+    return np.array(path).reshape(-1, judges)
 
 
-def choose_path_steps(
-    path: Floats,
-    learned: tuple[Floats, Flags, Floats],
-    n_test: int,
-    *,
-    alpha: float,
-    delta: float,
-) -> Floats:
-    """Choose which steps of a path to test, and where to start, on the labels it was grown on.
-
-    Parameters
-    ----------
-    path
-        Threshold vectors, shape (steps, judges).
-    learned
-        Confidence, errors and expected errors of the items the path was grown on.
-    n_test
-        Labels that the steps will be tested on.
-    alpha, delta
-        Risk tolerated and failure probability.
-
-    Returns
-    -------
-    ndarray
-        Rows of `path`: from where the test is most likely to pass, in even steps of coverage to
-        the end.
-    """
-    confidence, wrong, expected = learned
-    accepted, observed, thought = _along(path, confidence, wrong, expected)
-    kept = np.flatnonzero(np.diff(accepted, prepend=0) > 0)
-    if not kept.size:
-        return path[-1:]
-    path, accepted = path[kept], accepted[kept]
-    share = accepted / len(confidence)
-    hoped = share * n_test
-    doubt = np.sqrt(hoped * (1.0 - share) * (1.0 + n_test / len(confidence)))
-    need = zero_error_labels(alpha, delta)
-    enough = hoped - MARGIN * doubt >= need
-    if not enough.any():
-        enough = hoped >= min(need, hoped[-1])
-    risk = (observed[kept] + PULL_RISK * thought[kept] / accepted) / (accepted + PULL_RISK)
-    margin = (alpha - np.maximum.accumulate(risk)) * np.sqrt(hoped)
-    start = int(np.argmax(np.where(enough, margin, -np.inf)))
-    wanted = np.linspace(accepted[start], accepted[-1], STEPS)
-    rows: Floats = path[np.unique(np.searchsorted(accepted, wanted))]
-    return rows
-
-
-def _along(
-    path: Floats, confidence: Floats, wrong: Flags, expected: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Count accepted items, errors and expected errors at each step of a nested path."""
-    items, judges = confidence.shape
-    # The first step at which each judge's confidence reaches its threshold.
-    enters = np.empty((items, judges), dtype=np.intp)
-    for m in range(judges):
-        known = np.nan_to_num(confidence[:, m], nan=-np.inf)
-        enters[:, m] = np.searchsorted(-path[:, m], -known, side="left")
-        enters[np.isnan(confidence[:, m]), m] = len(path)
-    # Judges hand over to earlier ones as their thresholds fall: judge m decides from its own
-    # entry to the first entry of a judge before it.
-    before = np.minimum.accumulate(np.c_[np.full(items, len(path)), enters[:, :-1]], axis=1)
-    starts, ends = np.minimum(enters, before), before
-    totals: list[Floats] = []
-    for weights in (np.ones((items, judges)), wrong.astype(np.float64), expected):
-        change = np.bincount(starts.ravel(), weights.ravel(), len(path) + 1).astype(np.float64)
-        change -= np.bincount(ends.ravel(), weights.ravel(), len(path) + 1)
-        totals.append(np.cumsum(change)[:-1])
-    return np.rint(totals[0]), np.rint(totals[1]), totals[2]
-
-
-def _blocks(source: Floats, confidence: Floats, floor: float) -> _Blocks:
+def _blocks(source: Floats, confidence: Floats, least: float) -> _Blocks:
     """Cut the confidences of one judge at quantiles; ties stay in one block."""
     known = np.sort(source[~np.isnan(source)])
     if not known.size:
         return _Blocks(np.empty(0), ())
     cuts = known[np.floor(len(known) * (1.0 - np.arange(1, BLOCKS) / BLOCKS)).astype(np.intp)]
     cuts = np.unique(cuts[cuts > known[0]])[::-1]
-    thresholds = np.append(cuts, floor)
+    thresholds = np.append(cuts, least)
     at = np.searchsorted(-thresholds, -confidence, side="left")  # NaN falls beyond the last
     at[np.isnan(confidence)] = len(thresholds)
     order = np.argsort(at, kind="stable")
-    ends = np.searchsorted(at[order], np.arange(len(thresholds) + 1))
-    rows = tuple(order[i:j] for i, j in pairwise(ends))
-    return _Blocks(thresholds, rows)
-
-
-def _expected_errors(confidence: Floats, wrong: Flags) -> Floats:
-    """Expect the errors of each judge from the ranks of its and the earlier judges' confidence."""
-    items, judges = confidence.shape
-    ranks = np.zeros((items, judges))  # of a judge that did not answer: in the middle
-    expected = np.zeros((items, judges))
-    for m in range(judges):
-        answered = ~np.isnan(confidence[:, m])
-        own = confidence[answered, m]
-        if not own.size:
-            continue
-        rising = np.sort(own)
-        middle = np.searchsorted(rising, own, side="left") + np.searchsorted(
-            rising, own, side="right"
-        )
-        ranks[answered, m] = RANGE * (middle / (2.0 * len(own)) - 0.5)
-        design = np.c_[np.ones(len(own)), ranks[answered, : m + 1]]
-        expected[answered, m] = _logistic(design, wrong[answered, m].astype(np.float64))
-    return expected
-
-
-def expit(x: Floats) -> Floats:
-    """Give the logistic function without overflow (that of scipy would load scipy).
-
-    Examples
-    --------
-    >>> expit(np.array([-1e4, 0.0, 1e4])).tolist()
-    [0.0, 0.5, 1.0]
-    """
-    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * x))
-
-
-def _logistic(design: Floats, y: Floats) -> Floats:
-    """Fit probabilities by ridge logistic regression (Newton); fine with one class only."""
-    weights = np.zeros(design.shape[1])
-    ridge = np.full(design.shape[1], RIDGE)
-    ridge[0] = RIDGE_INTERCEPT
-    for _ in range(NEWTON_STEPS):
-        p = expit(design @ weights)
-        slope = design.T @ (y - p) - ridge * weights
-        curve = (design.T * (p * (1.0 - p))) @ design + np.diag(ridge)
-        step = np.linalg.solve(curve, slope)
-        length = float(np.abs(step).max())
-        weights += step * min(1.0, NEWTON_LENGTH / max(length, NEWTON_ENOUGH))
-        if length < NEWTON_ENOUGH:
-            break
-    return expit(design @ weights)
+    ends = np.searchsorted(at[order], np.arange(len(thresholds) + 1)).tolist()
+    ordered = order.tolist()
+    return _Blocks(thresholds, tuple(ordered[i:j] for i, j in pairwise(ends)))

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from panopt.stats.arrays import as_floats
-from panopt.stats.cascade_path import expit
+from panopt.stats.cascade_errors import expit
 from panopt.stats.certify import CertificateMethod, CertifiedThreshold, certify_threshold
 from panopt.stats.certify_checks import check_levels, check_scale, generator, one_of_each
 

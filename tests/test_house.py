@@ -52,8 +52,10 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "panopt.plugins": (*GROUND, "panopt.spec"),
     "panopt.judging": (*GROUND, "panopt.judging"),
     "panopt.jury": (*GROUND, "panopt.judging"),
+    "panopt.cascade": (*GROUND, "panopt.judging", "panopt.jury"),
     "panopt.shims": (
         *GROUND,
+        "panopt.cascade",
         "panopt.judging",
         "panopt.jury",
         "panopt.router",

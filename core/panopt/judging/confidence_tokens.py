@@ -1,8 +1,8 @@
 """Read off a reply's token probabilities how likely each verdict was.
 
 A verdict may be several tokens, and what else it might have been parts from it at any of them.
-The tokens of the verdict are walked along; at each, the alternatives that can only become one
-option are counted to it, with the probability of getting there.
+The tokens of the verdict are walked along; at each, an alternative is counted to the option that it
+can become, with the probability of getting there, and in equal parts where it can become several.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def option_shares(tokens: Sequence[Token], kind: VerdictKind) -> dict[str, float
     if start is None:
         return "no verdict among the tokens of the reply"
     shares, said, told = _walked(tokens, start, spelt)
-    if said in ("", _OPEN, _NULL):
+    if said is None:
         return "the tokens of the verdict are no option"
     if not told:
         return "the tokens of the verdict came without their alternatives"
@@ -99,11 +99,11 @@ def option_shares(tokens: Sequence[Token], kind: VerdictKind) -> dict[str, float
 
 def _walked(
     tokens: Sequence[Token], start: int, spelt: dict[str, tuple[str, ...]]
-) -> tuple[dict[str, float], str, bool]:
+) -> tuple[dict[str, float], str | None, bool]:
     """Walk along the verdict until it can be one option alone.
 
-    Gives the probability of each option on the way, the option that the verdict is, and whether
-    any of its tokens came with alternatives.
+    Gives the probability of each option on the way, the option that the verdict is (None: none),
+    and whether any of its tokens came with alternatives.
     """
     at, offset = _token_at(tokens, start)
     shares = dict.fromkeys((name for name in spelt if name != _NULL), 0.0)
@@ -112,22 +112,19 @@ def _walked(
     for token in (*tokens[at:], end):
         told = told or bool(token.top)
         for other, logprob in _others(token, offset):
-            option = _become(said + other, spelt)
-            if option in shares:
-                shares[option] += reached * _probability(logprob)
+            options = [name for name in _become(said + other, spelt) if name != _NULL]
+            for option in options:
+                shares[option] += reached * _probability(logprob) / len(options)
         said += token.text[offset:]
         reached *= _probability(token.logprob)
         offset = 0
         mine = _become(said, spelt)
-        if mine != _OPEN:
-            if mine in shares:
-                shares[mine] += reached
-            return shares, mine, told
-    return shares, _OPEN, told
-
-
-#: What a beginning is that may still become several options.
-_OPEN = "..."
+        if len(mine) < 2:
+            own = mine[0] if mine and mine[0] in shares else None
+            if own is not None:
+                shares[own] += reached
+            return shares, own, told
+    return shares, None, told
 
 
 def _spellings(kind: VerdictKind) -> dict[str, tuple[str, ...]]:
@@ -181,8 +178,8 @@ def _others(token: Token, offset: int) -> list[tuple[str, float]]:
     return found
 
 
-def _become(begun: str, spelt: dict[str, tuple[str, ...]]) -> str:
-    """Tell which option a beginning is of: one, several still (`_OPEN`), or none (blank)."""
+def _become(begun: str, spelt: dict[str, tuple[str, ...]]) -> list[str]:
+    """Name the options, or abstaining, that a beginning of a verdict may become."""
     bare = begun.lstrip()
     quoted = bare.startswith('"')
     bare = bare.lstrip(_BEFORE)
@@ -196,12 +193,8 @@ def _become(begun: str, spelt: dict[str, tuple[str, ...]]) -> str:
         body = bare[: stop.start()] if ended and stop is not None else bare
     body = _folded(body)
     if ended:
-        whole = [name for name, ways in spelt.items() if body.strip() in ways]
-        return whole[0] if whole else ""
-    fitting = _fits(body, spelt)
-    if not fitting:
-        return ""
-    return fitting[0] if len(fitting) == 1 else _OPEN
+        return [name for name, ways in spelt.items() if body.strip() in ways]
+    return _fits(body, spelt)
 
 
 def _fits(body: str, spelt: dict[str, tuple[str, ...]]) -> list[str]:

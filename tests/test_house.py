@@ -75,6 +75,12 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "panopt.router_options",
     ),
     "panopt.policy_panels": (*GROUND, "panopt.judging"),
+    "panopt.spending": (
+        *GROUND,
+        "panopt.policies",
+        "panopt.policy_panels",
+        "panopt.router_options",
+    ),
     "panopt.router": (
         *GROUND,
         "panopt.judging",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from panopt.errors import AskError
 from panopt.judging.verdict import Numeric, VerdictKind
-from panopt.policy_panels import Panel, complete_panels
+from panopt.policy_panels import Panel, complete_panels, unlabelled_panels
 from panopt.records.ask import Ask
 from panopt.records.matrix import Matrix
 from panopt.records.settle import settle_scales
@@ -21,7 +21,14 @@ from panopt.router import Router
 from panopt.router_options import POLICIES, Policy, RouterOptions
 from panopt.stats.routing_bootstrap import Estimate, ItemsAndSeeds
 
-__all__ = ["REPLAYED", "PolicyJudge", "PolicyReplay", "PolicyRun", "replay_policies"]
+__all__ = [
+    "REPLAYED",
+    "PolicyJudge",
+    "PolicyReplay",
+    "PolicyRun",
+    "calls_of_policy",
+    "replay_policies",
+]
 
 Floats = NDArray[np.float64]
 
@@ -102,6 +109,8 @@ class _Seen:
     decision: NDArray[np.object_]
     expected: Floats
     stops: Counter[str]
+    asked: Floats | None = None
+    """Calls of each judge about a response after the pilot (judges,)."""
 
 
 def replay_policies(  # noqa: PLR0913 - one argument an option
@@ -173,6 +182,41 @@ def replay_policies(  # noqa: PLR0913 - one argument an option
         _replayed(matrix, ask, names, costs or {}, wish, seeds, warm, progress)
         for matrix in matrices
     )
+
+
+def calls_of_policy(  # noqa: PLR0913 - one argument an option
+    matrix: Matrix,
+    policy: Policy,
+    *,
+    costs: Mapping[str, float],
+    options: RouterOptions | None = None,
+    threshold: float = 0.5,
+    seeds: int = 5,
+) -> Floats | None:
+    """Find how often a policy asks each judge about a response, once it knows them.
+
+    Parameters
+    ----------
+    matrix
+        Recorded panels; human labels are not needed.
+    policy, costs, options
+        As in :func:`replay_policies`.
+    threshold
+        A score passes at this value on [0, 1] or above.
+    seeds
+        Orders of the responses.
+
+    Returns
+    -------
+    ndarray or None
+        Calls a response after the pilot (judges,); None with fewer than 200 complete panels.
+    """
+    panel = unlabelled_panels(matrix, threshold, costs)
+    if panel is None:
+        return None
+    orders = [_order(panel.clusters, 0, (2, seed)) for seed in range(seeds)]
+    wish = replace(options or RouterOptions(), policy=policy, order=(), thresholds={})
+    return _routed(panel, wish, orders).asked
 
 
 def _checked(policies: Sequence[str], seeds: int, warm: int) -> tuple[Policy, ...]:
@@ -291,25 +335,29 @@ def _routed(
     cost, calls, expected = (np.full(shape, np.nan) for _ in range(3))
     decision = np.full(shape, None, dtype=object)
     stops: Counter[str] = Counter()
+    by_judge, after = np.zeros(len(panel.judges)), 0
     place = {judge: j for j, judge in enumerate(panel.judges)}
     costs = dict(zip(panel.judges, panel.costs.tolist(), strict=True))
     for seed, (taught, order) in enumerate(orders):
         router = Router(panel.judges, panel.kind, options=replace(options, seed=seed), costs=costs)
         for i in taught.tolist():
             router.teach(dict(zip(panel.judges, panel.votes[i], strict=True)), panel.truth[i])
-        for i in order.tolist():
+        for turn, i in enumerate(order.tolist()):
             name, before, asked = str(i), router.spent, 0
+            late = turn >= options.pilot
+            after += late
             step = router.next(name)
             while step.judge is not None:
                 router.observe(name, step.judge, panel.votes[i][place[step.judge]])
                 asked += 1
+                by_judge[place[step.judge]] += late
                 step = router.next(name)
             belief = router.close(name)
             stops[step.why] += 1
             cost[seed, i], calls[seed, i] = router.spent - before, asked
             decision[seed, i] = belief.decision
             expected[seed, i] = np.nan if belief.error is None else belief.error
-    return _Seen(cost, calls, decision, expected, stops)
+    return _Seen(cost, calls, decision, expected, stops, by_judge / after if after else None)
 
 
 def _single(panel: Panel, judge: int, like: _Seen) -> _Seen:

@@ -16,7 +16,7 @@ from panopt.records.calibration import TIED, UNLABELLED, human_verdicts
 from panopt.records.matrix import Matrix
 from panopt.stats.panel import apply_rule, tally_votes
 
-__all__ = ["FEWEST", "Panel", "complete_panels"]
+__all__ = ["FEWEST", "Panel", "complete_panels", "unlabelled_panels"]
 
 Floats = NDArray[np.float64]
 
@@ -90,20 +90,44 @@ def complete_panels(
             f"{labelled - len(rows)} labelled responses left out: a judge gave no verdict, or "
             "humans were tied"
         )
+    return _panels(matrix, rows, verdict[rows], (kind, codes[rows], names), ask.threshold, costs), (
+        notes
+    )
+
+
+def unlabelled_panels(matrix: Matrix, threshold: float, costs: Mapping[str, float]) -> Panel | None:
+    """Keep the responses that every judge judged; None for fewer than 200, or a single judge.
+
+    What humans said of them is left blank: it is the first of the possible decisions.
+    """
+    kind, codes, names = _codes(matrix, threshold)
+    rows = np.flatnonzero((codes >= 0).all(axis=1))
+    if matrix.n_judges < 2 or len(rows) < FEWEST:
+        return None
+    blank = np.zeros(len(rows), dtype=np.int32)
+    return _panels(matrix, rows, blank, (kind, codes[rows], names), threshold, costs)
+
+
+def _panels(  # noqa: PLR0913, PLR0917 - the parts of one record
+    matrix: Matrix,
+    rows: NDArray[np.intp],
+    verdict: NDArray[np.int32],
+    coded: tuple[VerdictKind, NDArray[np.intp], tuple[float | str, ...]],
+    threshold: float,
+    costs: Mapping[str, float],
+) -> Panel:
+    kind, codes, names = coded
     scores = matrix.scores()[rows]
     numeric = isinstance(kind, Numeric)
-    human = _named(verdict[rows], names)
-    limit = ask.threshold if not isinstance(kind, Labelled) else None
-    tally = tally_votes(
-        scores if numeric else codes[rows].astype(float), limit if numeric else None
-    )
+    human = _named(verdict, names)
+    tally = tally_votes(scores if numeric else codes.astype(float), threshold if numeric else None)
     value, ruling = apply_rule("mean" if numeric else "plurality", tally, trim=0.0, tie_break=None)
     plain = np.full(len(rows), None, dtype=object)
     told = np.flatnonzero(~np.isnan(value) & (ruling == 0))
-    sides = (value[told] >= ask.threshold) if numeric else value[told]
+    sides = (value[told] >= threshold) if numeric else value[told]
     plain[told] = _named(sides.astype(np.intp), names)
-    decided = (scores >= ask.threshold).astype(np.intp) if numeric else codes[rows]
-    votes = scores.tolist() if numeric else _named(codes[rows], names).tolist()
+    decided = (scores >= threshold).astype(np.intp) if numeric else codes
+    votes = scores.tolist() if numeric else _named(codes, names).tolist()
     truth = matrix.human_mean[rows].tolist() if numeric else human.tolist()
     return Panel(
         kind,
@@ -115,7 +139,7 @@ def complete_panels(
         truth,
         plain,
         np.unique(matrix.clusters[rows], return_inverse=True)[1].astype(np.intp),
-    ), notes
+    )
 
 
 def _codes(

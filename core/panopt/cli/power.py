@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 __all__ = ["power"]
 
+#: Heading, in the help, of what goes with --cost.
+COST = "Cost"
+
 #: Most designs a terminal table lists.
 MOST_DESIGNS = 8
 
@@ -75,6 +78,40 @@ def power(  # noqa: PLR0913 - one parameter an option
         bool,
         typer.Option("--design", help="Find the cheapest design that reaches --se."),
     ] = False,
+    cost: Annotated[
+        bool,
+        typer.Option("--cost", help="Say which calls, tokens and money an evaluation takes."),
+    ] = False,
+    items: Annotated[
+        int | None,
+        typer.Option(help="Items to be judged; as in the logs if not given.", rich_help_panel=COST),
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="Epochs of each item.", rich_help_panel=COST)] = 1,
+    repeats: Annotated[
+        int | None,
+        typer.Option(
+            help="Calls of a judge about a response; as in the logs if not given.",
+            rich_help_panel=COST,
+        ),
+    ] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="JUDGE=USD", help="Price of a call, instead of the logs'.", rich_help_panel=COST
+        ),
+    ] = None,
+    policies: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME,NAME,..",
+            help="Ways of choosing judges, as in panopt replay --policies.",
+            rich_help_panel=COST,
+        ),
+    ] = "all",
+    epsilon: Annotated[
+        float,
+        typer.Option(help="Chance of error below which they stop.", rich_help_panel=COST),
+    ] = 0.05,
     se: Annotated[
         float | None,
         typer.Option(help="Wanted standard error of a system's mean, scores on [0, 1]."),
@@ -100,10 +137,10 @@ def power(  # noqa: PLR0913 - one parameter an option
     as_json: Json = False,
     strict: Strict = False,
 ) -> None:
-    """Plan the next evaluation from judged logs: how many items, judges and repeats to pay for."""
-    if not design:
-        raise AskError("panopt power answers one question so far: give --design")
-    if se is None:
+    """Plan the next evaluation from judged logs: items, judges, repeats, calls, tokens, money."""
+    if design == cost:
+        raise AskError("panopt power answers one question at a time: give --design or --cost")
+    if design and se is None:
         raise AskError("--design needs --se, the standard error that is wanted")
     from panopt.host import Host  # noqa: PLC0415 - the command line starts fast
     from panopt.plugins.variance import (  # noqa: PLC0415
@@ -125,6 +162,23 @@ def power(  # noqa: PLR0913 - one parameter an option
         low_memory=low_memory,
         strict=strict,
     )
+    if cost or se is None:
+        from panopt.cli.spending import prices_of, show_spending  # noqa: PLC0415
+
+        prices = prices_of(price or [])
+        show_spending(
+            read_logs(logs, labels=labels, reading=reading, criterion=ask.criterion, host=Host()),
+            criterion=ask.criterion,
+            items=items,
+            epochs=epochs,
+            repeats=repeats,
+            prices=prices,
+            policies=policies,
+            epsilon=epsilon,
+            level=level,
+            as_json=as_json,
+        )
+        return
     wish = _Wish(
         cost_call=cost_call,
         cost_item=cost_item,

@@ -167,10 +167,10 @@ def test_replay_shows_policies(run: Run, logs: tuple[Path, Path]) -> None:
     assert (ended.code, ended.err) == (0, "")
     words = " ".join(ended.out.split())
     for part in (
-        "300 responses judged by all 3 judges and by humans, 2 orders of them",
+        "300 responses judged by all 3 judges and by humans, in 2 orders",
         "cheap 1, fair 1, fine 10",
         "judges are known from votes alone",
-        "plurality",
+        "all, plurality",
         "single fine",
         "voi",
         "flips calls expected",

@@ -79,11 +79,12 @@ def _shown(found: PolicyReplay) -> RenderableType:
     known = "from votes alone"
     if found.warm:
         known = f"from {found.warm:,} labelled responses first, then from votes"
+    orders = "in one order" if found.seeds == 1 else f"in {found.seeds:,} orders"
     costs = ", ".join(f"{one.judge} {one.cost:g}" for one in found.judges)
     parts: list[RenderableType] = [
         shown(
             f"criterion {found.criterion}: {found.n_responses:,} responses judged by all "
-            f"{len(found.judges)} judges and by humans, {found.seeds:,} orders of them",
+            f"{len(found.judges)} judges and by humans, {orders}",
             "bold",
             longest=1000,
         ),
@@ -115,9 +116,9 @@ def _table(runs: Sequence[PolicyRun], level: float) -> Table:
     from panopt.cli.text import shown  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(f"percent, {level:.0%} intervals")
+    table.add_column(f"percent, {level:.0%}", no_wrap=True)
     for name in ("cost", "error", "vs all", "flips", "calls", "expected"):
-        table.add_column(name, justify="right", no_wrap=name != "calls")
+        table.add_column(name, justify="right")
     for run in runs:
         expected = "-" if run.expected_error is None else f"{100 * run.expected_error:.1f}"
         table.add_row(

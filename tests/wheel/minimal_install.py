@@ -41,7 +41,7 @@ def panopt(*args: str | Path) -> str:
 
 
 def check_files() -> None:
-    """Every module and script of the checkout is in the wheel, and it is the wheel that is imported."""
+    """Every module and script is in the wheel, and it is the wheel that is imported."""
     spec = importlib.util.find_spec("panopt")
     demand(spec is not None and spec.origin is not None, "panopt is not installed")
     home = Path(str(spec and spec.origin)).parent

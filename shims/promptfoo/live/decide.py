@@ -87,6 +87,7 @@ class Decider:
             raise CertificateError(f"{certificate.name} cannot be applied here: {'; '.join(found)}")
         scope = certificate.scope
         self.certificate = certificate
+        self._name = certificate.name
         self.refused: dict[str, None] = {}
         self.counts: Counter[str] = Counter()
         self._same_prompts = same_prompts
@@ -207,7 +208,7 @@ class Decider:
                 "human_share": np.full(1, np.nan),
                 "waver_share": waver,
             },
-            guarantee=made.name,
+            guarantee=self._name,
         )
 
     def _cascade(self, matrix: Matrix) -> tuple[Consensus, Decisions]:

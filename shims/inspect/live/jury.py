@@ -17,6 +17,7 @@ from panopt.shims.inspect.live.model_judge import InspectJudge
 from panopt.shims.inspect.live.options import (
     Models,
     budget_of,
+    jury_reader,
     kind_of,
     known_models,
     mapping,
@@ -62,6 +63,7 @@ def jury(  # noqa: PLR0913 - every option of a panel, each with a default
     budget_cost: float | None = None,
     cache: bool | str = False,
     structured: bool = True,
+    confidence: str | None = None,
 ) -> Scorer:
     """Let several models judge each response.
 
@@ -108,6 +110,9 @@ def jury(  # noqa: PLR0913 - every option of a panel, each with a default
         Keep answers in Inspect's cache: True, or for how long ("1W").
     structured
         Ask for the JSON by a response schema where the provider has that.
+    confidence
+        How sure each judge is: ``logprobs`` or ``verbalised``; repeats give their share of votes
+        without it.
 
     Raises
     ------
@@ -124,8 +129,13 @@ def jury(  # noqa: PLR0913 - every option of a panel, each with a default
         anchors=anchors,
     )
     told = resource(rubric) if rubric is not None else DEFAULT_RUBRIC
+    reader = None if confidence is None else jury_reader(confidence, verdict)
     prompts = PromptMaker(
-        verdict, told, criterion, None if template is None else resource(template)
+        verdict,
+        told,
+        criterion,
+        None if template is None else resource(template),
+        confidence=reader is not None and reader.is_stated,
     )
     shares = {
         str(name): number("weights", own) for name, own in mapping("weights", weights).items()
@@ -157,7 +167,7 @@ def jury(  # noqa: PLR0913 - every option of a panel, each with a default
         role=role,
         seat=seat,
         make=lambda model, name: InspectJudge(
-            model, prompts, name=name, cache=cache, structured=structured
+            model, prompts, name=name, cache=cache, structured=structured, confidence=reader
         ),
         kind=verdict,
         criterion=criterion,

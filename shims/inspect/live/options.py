@@ -17,12 +17,14 @@ from inspect_ai.model import Model, get_model, model_roles
 from panopt.errors import AskError
 from panopt.judging.budget import Budget
 from panopt.judging.verdict import Boolean, Labelled, Numeric, VerdictKind
+from panopt.shims.inspect.live.model_judge import ConfidenceReader
 
 __all__ = [
     "KINDS",
     "Models",
     "bound_to",
     "budget_of",
+    "jury_reader",
     "kind_of",
     "known_models",
     "listed",
@@ -36,6 +38,9 @@ _log = logging.getLogger(__name__)
 Options = ParamSpec("Options")
 Made = TypeVar("Made")
 Models: TypeAlias = str | Model | Sequence[str | Model]
+
+#: Sources of confidence by the name of the option.
+CONFIDENCES = ("logprobs", "verbalised", "margin")
 
 #: Kinds of verdicts by the name of the option.
 KINDS = ("boolean", "labelled", "numeric")
@@ -178,6 +183,23 @@ def budget_of(calls: int | None, tokens: int | None, cost: float | None) -> Budg
     if calls is None and tokens is None and cost is None:
         return None
     return Budget(calls, tokens, cost)
+
+
+def jury_reader(confidence: str, kind: VerdictKind) -> ConfidenceReader | None:
+    """Give what reads the confidence of a jury's judges, by its name.
+
+    Raises
+    ------
+    AskError
+        For a name that a jury has no use for.
+    """
+    from panopt.shims.inspect.live.confidence import reader_of  # noqa: PLC0415 - seldom needed
+
+    if confidence not in CONFIDENCES:
+        raise AskError(
+            f"confidence = {confidence!r} must be one of {', '.join(CONFIDENCES)}, or left out"
+        )
+    return reader_of(confidence, kind)
 
 
 def mapping(name: str, given: object) -> Mapping[Any, Any]:

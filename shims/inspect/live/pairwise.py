@@ -20,13 +20,14 @@ from panopt.shims.inspect.live.model_judge import InspectJudge
 from panopt.shims.inspect.live.options import (
     Models,
     budget_of,
+    jury_reader,
     known_models,
     mapping,
     number,
     outspoken,
 )
 
-__all__ = ["pairwise_jury"]
+__all__ = ["other_response", "pairwise_jury"]
 
 DEFAULT_RUBRIC = "Which response is the more correct, complete and helpful answer to the task?"
 #: Where the other response of a pair may stand, beside the sample's metadata.
@@ -62,6 +63,7 @@ def pairwise_jury(  # noqa: PLR0913 - every option of a panel, each with a defau
     budget_cost: float | None = None,
     cache: bool | str = False,
     structured: bool = True,
+    confidence: str | None = None,
 ) -> Scorer:
     """Let several models compare each response with another one.
 
@@ -77,7 +79,7 @@ def pairwise_jury(  # noqa: PLR0913 - every option of a panel, each with a defau
         Whether a judge may call a tie.
     models, role, rubric, criterion, template, history, rule, min_successful, repeats, tie_break,
     weights, assignment, replacements, strict_panel, families, timeout, max_concurrency,
-    budget_calls, budget_tokens, budget_cost, cache, structured
+    budget_calls, budget_tokens, budget_cost, cache, structured, confidence
         As those of :func:`panopt.shims.inspect.live.jury.jury`.
 
     Raises
@@ -89,8 +91,13 @@ def pairwise_jury(  # noqa: PLR0913 - every option of a panel, each with a defau
         raise AskError("baseline must be 'target' or a key of the samples' metadata")
     verdict = Pairwise(both_orders=both_orders, ties=ties)
     told = resource(rubric) if rubric is not None else DEFAULT_RUBRIC
+    reader = None if confidence is None else jury_reader(confidence, verdict)
     prompts = PromptMaker(
-        verdict, told, criterion, None if template is None else resource(template)
+        verdict,
+        told,
+        criterion,
+        None if template is None else resource(template),
+        confidence=reader is not None and reader.is_stated,
     )
     shares = {
         str(name): number("weights", own) for name, own in mapping("weights", weights).items()
@@ -122,7 +129,7 @@ def pairwise_jury(  # noqa: PLR0913 - every option of a panel, each with a defau
         role=role,
         seat=seat,
         make=lambda model, name: InspectJudge(
-            model, prompts, name=name, cache=cache, structured=structured
+            model, prompts, name=name, cache=cache, structured=structured, confidence=reader
         ),
         kind=verdict,
         criterion=criterion,
@@ -138,14 +145,14 @@ def pairwise_jury(  # noqa: PLR0913 - every option of a panel, each with a defau
             reference=False,
             history=history,
         )
-        other, missing = _other(baseline, state, target)
+        other, missing = other_response(baseline, state, target)
         pair = replace(question, responses=(question.responses[0], other))
         return await bench.seated(question.system).score(pair, state, missing)
 
     return score
 
 
-def _other(baseline: str, state: TaskState, target: Target) -> tuple[str, str | None]:
+def other_response(baseline: str, state: TaskState, target: Target) -> tuple[str, str | None]:
     """Give the other response, and what is wrong where there is none."""
     given = target.text if baseline == TARGET else (state.metadata or {}).get(baseline)
     if isinstance(given, str) and given.strip():

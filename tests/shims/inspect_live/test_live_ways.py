@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from inspect_ai import Task, eval_set, score
+from inspect_ai import eval as evaluate
 from inspect_ai.dataset import Sample
 from inspect_ai.log import EvalLog, read_eval_log
 from inspect_ai.model import get_model
@@ -39,8 +41,8 @@ VOTES: Votes = {
 }
 
 
-def study_of(log: EvalLog) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = panopt.read(log.location).table.to_pylist()
+def study_of(log: EvalLog) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = panopt.read(log.location).table.to_pylist()
     return rows
 
 
@@ -293,6 +295,30 @@ def test_inspect_scores_a_log_with_a_jury_named_on_the_command_line(
     )
     assert bad.returncode != 0
     assert "min_successful = 3 must" in " ".join((bad.stdout + bad.stderr).split())
+
+
+def test_the_example_runs_offline_and_is_read_back(
+    replayed: Replayed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = Path(__file__).parents[3] / "examples" / "inspect_jury"
+    monkeypatch.setenv("PANOPT_REPLAY", str(example / "recording.jsonl"))
+    monkeypatch.chdir(example)
+    [log] = evaluate(
+        "story_jury.py",
+        model="none",
+        limit=10,
+        display="none",
+        log_dir=str(replayed.folder / "logs"),
+    )
+    assert log.status == "success"
+    lines = (example / "recording.jsonl").read_text(encoding="utf-8").splitlines()
+    told = {
+        (line["item"], f"panopt-replay/{line['judge']}"): line for line in map(json.loads, lines)
+    }
+    rows = study_of(log)
+    assert len(rows) == 50
+    assert all(row["score"] == told[row["item"], row["judge"]]["verdict"] for row in rows)
+    assert {row["criterion"] for row in rows} == {"complexity"}
 
 
 def run_task(replayed: Replayed, scorer: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -95,6 +95,7 @@ class Bench:
         self._kind = kind
         self._criterion = criterion
         self._replacements = tuple(replacements)
+        self._systems: set[str | None] = set()
         self._bound: dict[tuple[int, ...], tuple[Seated, Sequence[Model]]] = {}
         self._seated = self._sit(models) if models is not None else None
 
@@ -114,7 +115,11 @@ class Bench:
             if key not in self._bound:
                 self._bound[key] = (self._sit(models), models)  # kept, so that ids stay theirs
             found = self._bound[key][0]
-        found.jury.check(system)
+        told = found.jury.check(system)
+        if system not in self._systems:
+            self._systems.add(system)
+            for warning in set(told) - set(found.jury.warnings):
+                _log.warning("%s", warning)
         return found
 
     def _sit(self, models: Sequence[str | Model]) -> Seated:

@@ -229,7 +229,9 @@ def test_J_12_explanation_names_who_voted_what_and_escapes_it(replayed: Replayed
     assert "[y](" not in said
 
 
-def test_J_14_strict_panel_stops_a_run_that_would_judge_its_own_family(replayed: Replayed) -> None:
+def test_J_14_strict_panel_stops_a_run_that_would_judge_its_own_family(
+    replayed: Replayed, caplog: pytest.LogCaptureFixture
+) -> None:
     replayed.record_votes({"q": {"gpt-4o": True, "claude-3-opus": True}})
     names = ["panopt-replay/gpt-4o", "panopt-replay/claude-3-opus"]
     families = {names[0]: "openai", names[1]: "anthropic", "none/none": "openai"}
@@ -237,8 +239,11 @@ def test_J_14_strict_panel_stops_a_run_that_would_judge_its_own_family(replayed:
     assert log.status == "error"
     assert log.error is not None
     assert "strict_panel" in log.error.message
+    caplog.clear()
     log = replayed.run(jury(names, families=families), ["q"])
     assert log.status == "success"
+    told = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert sum("openai" in text for text in told) == 1
 
 
 def test_J_15_run_level_numbers(replayed: Replayed) -> None:

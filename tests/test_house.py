@@ -58,6 +58,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "panopt.cascade",
         "panopt.judging",
         "panopt.jury",
+        "panopt.routed_jury",
         "panopt.router",
         "panopt.spec",
         "panopt.responses",
@@ -81,6 +82,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "panopt.policy_panels",
         "panopt.router_options",
     ),
+    "panopt.routed_jury": (*GROUND, "panopt.judging", "panopt.jury", "panopt.router"),
     "panopt.router": (
         *GROUND,
         "panopt.judging",

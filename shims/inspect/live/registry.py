@@ -23,6 +23,7 @@ from panopt.shims.inspect.live.metrics import (
 from panopt.shims.inspect.live.pairwise import pairwise_jury
 from panopt.shims.inspect.live.panel_of import panel_of
 from panopt.shims.inspect.live.reducers import panel_epochs
+from panopt.shims.inspect.live.routed import routed_jury
 
 if TYPE_CHECKING:
     from inspect_ai.model import ModelAPI
@@ -38,6 +39,7 @@ __all__ = [
     "panel_of",
     "panel_votes",
     "panopt_replay",
+    "routed_jury",
 ]
 
 

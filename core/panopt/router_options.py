@@ -70,7 +70,7 @@ class RouterOptions:
     """
 
     policy: Policy = "voi"
-    epsilon: float = 0.05
+    epsilon: float = 0.02
     width: float | None = None
     level: float = 0.95
     budget: float | None = None

@@ -111,7 +111,7 @@ def power(  # noqa: PLR0913 - one parameter an option
     epsilon: Annotated[
         float,
         typer.Option(help="Chance of error below which they stop.", rich_help_panel=COST),
-    ] = 0.05,
+    ] = 0.02,
     se: Annotated[
         float | None,
         typer.Option(help="Wanted standard error of a system's mean, scores on [0, 1]."),

@@ -104,7 +104,7 @@ def replay(  # noqa: PLR0913 - one parameter an option
         typer.Option(
             help="A decision is settled below this chance of error.", rich_help_panel=POLICIES
         ),
-    ] = 0.05,
+    ] = 0.02,
     at_least: Annotated[
         int, typer.Option(help="Votes before a decision is settled.", rich_help_panel=POLICIES)
     ] = 1,

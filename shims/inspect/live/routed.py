@@ -45,7 +45,7 @@ def routed_jury(  # noqa: PLR0913 - every option of a panel, each with a default
     *,
     policy: str = "voi",
     costs: str | Mapping[str, float] | None = None,
-    epsilon: float = 0.05,
+    epsilon: float = 0.02,
     width: float | None = None,
     error_cost: float | None = None,
     at_least: int = 1,

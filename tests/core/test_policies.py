@@ -95,6 +95,7 @@ def test_routed_rows_cost_less_and_say_what_ended_them() -> None:
         policies=["voi", "thompson", "random", "escalate"],
         seeds=2,
         costs={"fine": 5},
+        options=RouterOptions(epsilon=0.1, correlation=0.0),
     )
     runs = {run.policy: run for run in found.runs}
     for name in ("voi", "thompson", "random", "escalate"):

@@ -66,6 +66,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "panopt.reading": (*GROUND, "panopt.host"),
     "panopt.analysis": (*GROUND, "panopt.host"),
     "panopt.writing": (*GROUND, "panopt.host", "panopt.responses"),
+    "panopt.labelling": (*GROUND, "panopt.writing"),
     "panopt.certificates": (*GROUND, "panopt.host", "panopt.analysis", "panopt.writing"),
     "panopt.replay": (*GROUND, "panopt.host", "panopt.analysis", "panopt.certificates"),
     "panopt.policies": (

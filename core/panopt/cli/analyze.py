@@ -102,6 +102,12 @@ def analyze(  # noqa: PLR0913 - one parameter an option
         bool, typer.Option("--write", help="Write annotated copies of the logs.")
     ] = False,
     plots: Plots = None,
+    label_next: Annotated[
+        int | None,
+        typer.Option(
+            help="Write label-next.csv: so many responses a criterion, drawn for people to label."
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option(help="Replace earlier outputs that differ; never a source.")
     ] = False,
@@ -111,6 +117,8 @@ def analyze(  # noqa: PLR0913 - one parameter an option
     """Re-analyze judged logs: how good each system and judge is, and which verdicts to trust."""
     from panopt.records.ask import Ask, checked  # noqa: PLC0415 - a fast start
 
+    if label_next is not None and label_next < 1:
+        raise AskError(f"option --label-next {label_next}: must be at least 1")
     if same_prompts and certificate is None:
         raise AskError("--same-prompts vouches for a certificate: give --certificate too")
     ask = checked(
@@ -147,6 +155,7 @@ def analyze(  # noqa: PLR0913 - one parameter an option
         out=out,
         copies=do_write,
         plots=plots,
+        label_next=label_next,
         overwrite=overwrite,
         as_json=as_json,
     )
@@ -169,6 +178,7 @@ def run(  # noqa: PLR0913 - options
     overwrite: bool,
     as_json: bool,
     plots: Path | None = None,
+    label_next: int | None = None,
 ) -> Report:
     """Read, analyze, show and write; what ``analyze`` and ``demo`` share."""
     from rich.console import Console  # noqa: PLC0415 - a fast start
@@ -196,6 +206,11 @@ def run(  # noqa: PLR0913 - options
     else:
         show_report(report)
         show_written(written)
+    if label_next is not None:
+        from panopt.labelling import write_label_sheet  # noqa: PLC0415
+
+        sheet = write_label_sheet(report, label_next, out or Path())
+        show_written([sheet], Console(stderr=as_json))
     if plots is not None:
         from panopt.plots.drawing import draw_report  # noqa: PLC0415
 

@@ -69,6 +69,8 @@ _JUDGES = {
 }
 _SYSTEMS = {
     "mean": "mean score of the system's responses",
+    "ppi_mean": "mean that humans would give, by the labels there are and the panel",
+    "ppi_pass_rate": "share that humans would pass, by the labels there are and the panel",
     "pass_rate": "share of its responses at the threshold or above",
     "strength": "log-odds of winning against the average system",
     "win_rate": "share of its pairs that the system wins, ties half",

@@ -131,7 +131,11 @@ def _systems(part: CriterionReport, ask: Ask, digits: int) -> list[RenderableTyp
     if digits < 3 and len(kinds) > MOST_KINDS:  # the totals are below
         kinds = {}
     scored = matrix.scale.kind != "nominal"  # labels have no mean
-    table = _table("system", "responses", *(("mean", "pass rate") if scored else ()), *kinds)
+    columns = {"mean": "mean", "pass_rate": "pass rate"} if scored else {}
+    if any(row.headline and row.value is not None for row in part.findings.named("ppi_mean")):
+        columns["ppi_mean"] = "mean by humans"
+        kinds = {} if digits < 3 else kinds
+    table = _table("system", "responses", *columns.values(), *kinds)
     names = matrix.names["system"]
     sizes = np.bincount(matrix.systems[matrix.systems >= 0], minlength=len(names))
     present = np.flatnonzero(sizes).tolist()
@@ -142,10 +146,13 @@ def _systems(part: CriterionReport, ask: Ask, digits: int) -> list[RenderableTyp
         table.add_row(
             shown(name or "(unnamed)"),
             f"{sizes[code]:,}",
-            *(interval(_first(part, of, name), digits) for of in ("mean", "pass_rate") if scored),
+            *(interval(_first(part, of, name), digits) for of in columns),
             *(Text(f"{counts[k]:,}", style=DECISION_STYLES[kind]) for kind, k in kinds.items()),
         )
-    passes = Text(f"pass rate: share of responses at {ask.threshold:g} or above", "dim")
+    told = f"pass rate: share of responses at {ask.threshold:g} or above"
+    if "ppi_mean" in columns:
+        told += "; mean by humans: what they would give, by the labels there are and the panel"
+    passes = Text(told, "dim")
     return [table, *_more(len(present), "system"), *([passes] if scored else [])]
 
 

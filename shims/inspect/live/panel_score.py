@@ -230,6 +230,8 @@ def _in_order(shares: Mapping[str, float], kind: VerdictKind) -> dict[str, float
         order = kind.labels
     elif isinstance(kind, Boolean):
         order = ("false", "true")
+    elif isinstance(kind, Pairwise):
+        order = ("second", "tie", "first")
     return {option: shares[option] for option in order if option in shares} | dict(shares)
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from inspect_ai.model import modelapi
 
+from panopt.shims.inspect.live.cascade import cascade
+from panopt.shims.inspect.live.cascade_metrics import cascade_rates, cascade_stages
 from panopt.shims.inspect.live.jury import jury
 from panopt.shims.inspect.live.metrics import (
     panel_agreement,
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from inspect_ai.model import ModelAPI
 
 __all__ = [
+    "cascade",
+    "cascade_rates",
+    "cascade_stages",
     "jury",
     "pairwise_jury",
     "panel_agreement",

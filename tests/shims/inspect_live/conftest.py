@@ -18,23 +18,9 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from panopt.shims.inspect.live.jury import jury
 
-HERE = Path(__file__).parent
-
 Line = Mapping[str, Any]
 #: By item: what each judge answered; a bare verdict stands for its line.
 Votes = Mapping[str, Mapping[str, Any]]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let pass that an eval of Inspect's leaves streams of its own open."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.filterwarnings("ignore:.*MemoryObject:ResourceWarning"))
-            item.add_marker(
-                pytest.mark.filterwarnings(
-                    "ignore:.*MemoryObject:pytest.PytestUnraisableExceptionWarning"
-                )
-            )
 
 
 @solver

@@ -13,10 +13,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from panopt.shims.inspect.schema import Details
 
-__all__ = ["BY", "PANEL", "SCHEMA", "Call", "Jury", "jury_of", "jury_parts"]
+__all__ = [
+    "BY",
+    "MEASURE",
+    "PANEL",
+    "SCHEMA",
+    "Call",
+    "Jury",
+    "is_measure",
+    "jury_of",
+    "jury_parts",
+]
 
 #: What tells a jury of panopt's from other metadata of that name, and the version of its form.
 BY, SCHEMA = "panopt", 1
+#: Kind of a score of panopt's that measures a response, and judges nothing.
+MEASURE = "measure"
 #: Key of the panel's own value in the score.
 PANEL = "panel"
 
@@ -70,6 +82,12 @@ def jury_of(details: Details | None) -> Jury | None:
         _text(told.get("scale")),
         tuple(_calls(details, names, told.get("prompts"))),
     )
+
+
+def is_measure(details: Details | None) -> bool:
+    """Tell a score that is no judgment, such as semantic entropy: nobody's, of no criterion."""
+    told = details.jury if details is not None else None
+    return isinstance(told, dict) and told.get("by") == BY and told.get("kind") == MEASURE
 
 
 def jury_parts(details: Details | None) -> list[Any]:

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import pyarrow as pa
 
 from panopt.records.arrow import texts
-from panopt.shims.inspect.juries import Call, Jury, jury_of
+from panopt.shims.inspect.juries import Call, Jury, is_measure, jury_of
 from panopt.shims.inspect.panels import Reply
 from panopt.shims.inspect.schema import UNCHANGED, Details, Sample, Verdict, text_of
 from panopt.shims.inspect.values import is_missing
@@ -130,7 +130,7 @@ class Gathered:
     def add(self, index: int, sample: Sample, replies: Mapping[str, list[Reply | None]]) -> None:
         """Add the scores of one sample; `replies` are votes read from its transcript."""
         for name, verdict in (sample.scores or {}).items():
-            if is_ours(name):
+            if is_ours(name) or is_measure(verdict.metadata):
                 continue
             value = self._original(index, name, verdict)
             details = verdict.metadata

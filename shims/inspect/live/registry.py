@@ -26,6 +26,7 @@ from panopt.shims.inspect.live.pairwise import pairwise_jury
 from panopt.shims.inspect.live.panel_of import panel_of
 from panopt.shims.inspect.live.reducers import panel_epochs
 from panopt.shims.inspect.live.routed import routed_jury
+from panopt.shims.inspect.live.semantic import semantic_entropy
 
 if TYPE_CHECKING:
     from inspect_ai.model import ModelAPI
@@ -45,6 +46,7 @@ __all__ = [
     "panel_votes",
     "panopt_replay",
     "routed_jury",
+    "semantic_entropy",
 ]
 
 

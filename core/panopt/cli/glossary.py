@@ -72,6 +72,8 @@ _SYSTEMS = {
     "ppi_mean": "mean that humans would give, by the labels there are and the panel",
     "ppi_pass_rate": "share that humans would pass, by the labels there are and the panel",
     "pass_rate": "share of its responses at the threshold or above",
+    "difference": "how much higher the first system scores than the second on the same items",
+    "rank": "the system's place, 1 the best",
     "strength": "log-odds of winning against the average system",
     "win_rate": "share of its pairs that the system wins, ties half",
     "tie_rate": "share of pairs that the judge calls a tie",

@@ -56,7 +56,8 @@ def regress(  # noqa: PLR0913 - one argument an option
     weights
         One over the chance of being labelled, up to a factor (labelled,).
     clusters, pool_clusters
-        Codes from 0 of one numbering (labelled,), (others,); each its own where not given.
+        Codes from 0 of one numbering without gaps, clusters with a label first (labelled,),
+        (others,); each response its own where not given.
     slope
         Fixed beforehand; by least squares where not given, 0 where scores are constant.
 
@@ -68,26 +69,23 @@ def regress(  # noqa: PLR0913 - one argument an option
     (0.916667, 0.5)
     """
     codes = np.arange(len(y)) if clusters is None else clusters
-    others = len(y) + np.arange(len(pool)) if pool_clusters is None else pool_clusters
     w = np.ones(len(y)) if weights is None else weights
     mid_y, mid_f = float(np.average(y, weights=w)), float(np.average(f, weights=w))
     y, f, rest = y - mid_y, f - mid_f, pool - mid_f
     size = int(codes.max()) + 1
-    mine = others < size  # others in clusters that have a labelled response
     sums = np.stack(
         [np.bincount(codes, part, size) for part in (w, w * y, w * f, w * y * f, w * f * f, f)]
     )
     count = np.bincount(codes, minlength=size).astype(np.float64)
-    has = count > 0
-    sums[5] += np.bincount(others[mine], rest[mine], size)
-    count += np.bincount(others[mine], minlength=size)
-    # Clusters numbered among the labelled ones but without a label are pool clusters all the same.
-    far_sum, far_count = _far(rest[~mine], others[~mine] - size, singles=pool_clusters is None)
-    far_sum, far_count = np.append(far_sum, sums[5][~has]), np.append(far_count, count[~has])
-    sums, count = sums[:, has], count[has]
+    far_sum = far_count = np.empty(0)
+    if pool_clusters is not None:
+        mine = pool_clusters < size  # others in clusters that have a labelled response
+        sums[5] += np.bincount(pool_clusters[mine], rest[mine], size)
+        count += np.bincount(pool_clusters[mine], minlength=size)
+        far_sum, far_count = _far(rest[~mine], pool_clusters[~mine] - size)
     total = sums.sum(axis=1)
-    total[5] += far_sum.sum()
-    everyone = float(count.sum() + far_count.sum())
+    total[5] += float(far_sum.sum()) if pool_clusters is not None else float(rest.sum())
+    everyone = float(len(y) + len(pool))
     b = _slope(total) if slope is None else np.asarray(slope)
     value = float(_value(total, everyone, b))
     left = total[:, None] - sums
@@ -96,23 +94,26 @@ def regress(  # noqa: PLR0913 - one argument an option
     own = left[1] / left[0]
     grand = float(total[1] / total[0])
     mean = float(total[5]) / everyone
-    moved = float(b) * (far_sum - far_count * mean) / (everyone - far_count)
+    if pool_clusters is None:  # each its own cluster
+        pooled = float(np.dot(rest, rest)) - mean * (2.0 * float(rest.sum()) - rest.size * mean)
+        pooled *= (float(b) / (everyone - 1.0)) ** 2
+    else:
+        moved = float(b) * (far_sum - far_count * mean) / (everyone - far_count)
+        pooled = float(np.sum(moved**2))
     share = sums[0] / total[0]
     factor = (n - 1.0) / n
     return Regression(
         value=mid_y + value,
         slope=float(b),
         labelled=factor * float(np.sum((each - value) ** 2)),
-        pool=float(np.sum(moved**2)),
+        pool=max(pooled, 0.0),
         alone=factor * float(np.sum((own - grand) ** 2)),
         units=1.0 / float(np.sum(share**2)),
     )
 
 
-def _far(rest: Floats, codes: Codes, *, singles: bool) -> tuple[Floats, Floats]:
+def _far(rest: Floats, codes: Codes) -> tuple[Floats, Floats]:
     """Add up, by cluster, the scores of responses in clusters without a label."""
-    if singles or not rest.size:
-        return rest, np.ones(rest.size)
     count = np.bincount(codes).astype(np.float64)
     sums = np.bincount(codes, rest, count.size)
     return np.asarray(sums[count > 0], dtype=np.float64), count[count > 0]

@@ -218,6 +218,14 @@ def test_no_label_and_one_label_have_reasons() -> None:
     assert constant.reason == "all labels are equal: their spread cannot be estimated"
 
 
+def test_labels_of_any_size_are_taken() -> None:
+    y = np.tile([1e100, 2e100], 10)
+    found = ppi_mean(y, y / 1e100, np.tile([1.0, 2.0], 50))
+    assert found.value == pytest.approx(1.5e100)
+    far = ppi_mean(y / 1e100 + 1e8, y / 1e100 + 1e8, np.tile([1.0, 2.0], 50) + 1e8)
+    assert far.value == pytest.approx(1e8 + 1.5, abs=1e-6)
+
+
 def test_pass_rates_take_sides_first() -> None:
     y, f, pool = np.linspace(0, 1, 30), np.linspace(0, 1, 30) ** 2, np.linspace(0, 1, 100)
     found = ppi_pass_rate(y, f, pool, threshold=0.4)

@@ -185,10 +185,10 @@ def _published(case: Case, lam: float) -> PpiEstimate:
 
 
 def _as_table(case: Case) -> PpiEstimate | None:
-    """Give the estimate of labels by verdicts; None where the labels are none or many differ."""
-    y = case.y.astype(np.int64)
+    """Give the estimate by the table of labels and verdicts; None where it is not the one to use."""
     if not bool(np.isin(case.y, (0.0, 1.0)).all()):
         return None
+    y = case.y.astype(np.int64)
     both = np.concatenate((case.f, case.pool))
     lowest, highest = float(both.min()), float(both.max())
     two = bool(np.all((both == lowest) | (both == highest)))

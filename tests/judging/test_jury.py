@@ -366,7 +366,7 @@ def test_outer_cancellation_ends_all_at_once_and_invents_no_vote(
 ) -> None:
     budget = Budget(calls=10)
     jury = Jury(
-        panel(scripted, hang, hang, YES), kind=Boolean(), budget=budget, timeout=60,
+        panel(scripted, hang, hang, hang), kind=Boolean(), budget=budget, timeout=60,
         replacements=panel(scripted, YES), max_concurrency=2,
     )  # fmt: skip
     ruled = []

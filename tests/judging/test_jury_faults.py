@@ -159,4 +159,4 @@ def check(item: str, ruling: Ruling, least: int) -> None:
 
 def _without(ruling: Ruling) -> str:
     kinds = {vote.status for vote in ruling.votes}
-    return f"all_{kinds.pop()}" if len(kinds) == 1 else "no_votes"
+    return f"all_{kinds.pop()}" if len(kinds) == 1 else "quorum_not_met"

@@ -244,7 +244,7 @@ def test_J_16_a_response_that_errored_is_not_judged() -> None:
     [
         (("abstained", "abstained"), "all_abstained"),
         (("failed", "failed"), "all_failed"),
-        (("abstained", "failed"), "no_votes"),
+        (("abstained", "failed"), "quorum_not_met"),
         ((), "no_votes"),
     ],
 )

@@ -220,7 +220,7 @@ def test_why_there_is_no_vote_is_told_apart() -> None:
             ["", ""],
         ],
     )
-    want = ["all_abstained", "all_failed", "no_votes", "all_abstained", "no_votes"]
+    want = ["all_abstained", "all_failed", "quorum_not_met", "all_abstained", "no_votes"]
     assert found.outcome.tolist() == want
     assert combine([[NAN, NAN]]).outcome[0] == "no_votes"
     assert found.n_judges.tolist() == [2, 2, 2, 1, 0]

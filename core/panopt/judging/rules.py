@@ -138,7 +138,7 @@ def _ruling(  # noqa: PLR0913, PLR0917 - the checked arguments of rule_on
     if response_error is not None:
         outcome, reason = "response_error", response_error
     elif n < least:
-        outcome = _missing(votes, n)
+        outcome = _missing(votes)
         reason = _why_missing(outcome, votes, n, least)
     else:
         if isinstance(rule, str):
@@ -199,14 +199,14 @@ def _passed(
     return value >= limit
 
 
-def _missing(votes: tuple[Vote, ...], n: int) -> str:
+def _missing(votes: tuple[Vote, ...]) -> str:
     """Say why a response has too few votes."""
-    if n:
-        return "quorum_not_met"
+    if not votes:
+        return "no_votes"
     for status in ("abstained", "failed"):
-        if votes and all(vote.status == status for vote in votes):
+        if all(vote.status == status for vote in votes):
             return f"all_{status}"
-    return "no_votes"
+    return "quorum_not_met"
 
 
 def _why_missing(outcome: str, votes: tuple[Vote, ...], n: int, least: int) -> str:
@@ -214,10 +214,8 @@ def _why_missing(outcome: str, votes: tuple[Vote, ...], n: int, least: int) -> s
     told = f"{abstained} abstained, {len(votes) - n - abstained} failed"
     if outcome == "quorum_not_met":
         return f"{n} of {len(votes)} judges voted, {least} must ({told})"
-    if not votes:
-        return "no judge was asked"
     if outcome == "no_votes":
-        return f"none of {len(votes)} judges voted ({told})"
+        return "no judge was asked"
     return f"all {len(votes)} judges {outcome.removeprefix('all_')}"
 
 

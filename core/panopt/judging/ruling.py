@@ -20,9 +20,9 @@ class Ruling:
     ----------
     outcome
         A name in :data:`panopt.stats.rule_names.OUTCOMES`: ``decided``; ``tie`` and ``split``
-        (votes, but no verdict that won); ``quorum_not_met``, ``all_abstained``, ``all_failed``,
-        ``no_votes`` (none decisive, for mixed reasons); ``response_error`` (there was nothing to
-        judge).
+        (votes, but no verdict that won); ``quorum_not_met`` (too few votes, or none for mixed
+        reasons), ``all_abstained``, ``all_failed``; ``no_votes`` (no judge was asked);
+        ``response_error`` (there was nothing to judge).
     value
         The panel's score on the scale of the verdict (boolean and pairs: on [0, 1]; pairs: 1 the
         first won, 0 the second, 1/2 a draw); None without one, and for labels. A ``tie`` has one

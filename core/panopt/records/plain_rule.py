@@ -346,9 +346,9 @@ def _missing(codes: Codes, n: NDArray[np.int64], broken: NDArray[np.bool_]) -> C
     failed = np.count_nonzero(codes == FAILED, axis=1)
     choices = (
         (broken, "response_error"),
-        (n > 0, "quorum_not_met"),
         ((asked > 0) & (abstained == asked), "all_abstained"),
         ((asked > 0) & (failed == asked), "all_failed"),
+        (n + abstained + failed > 0, "quorum_not_met"),
     )
     found = np.full(n.size, OUTCOMES.index("no_votes"), dtype=np.int8)
     for where, name in reversed(choices):

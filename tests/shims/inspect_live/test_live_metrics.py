@@ -189,7 +189,7 @@ def test_a_run_full_of_faults_loses_nothing(replayed: Replayed) -> None:
             "decided"
             if "o" in own
             else {"f": "all_failed", "a": "all_abstained"}.get(
-                own[0] if len(set(own)) == 1 else "", "no_votes"
+                own[0] if len(set(own)) == 1 else "", "quorum_not_met"
             )
         )
         assert one["jury"]["outcome"] == kind

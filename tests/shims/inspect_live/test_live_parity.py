@@ -256,7 +256,7 @@ def test_J_15_run_level_numbers(replayed: Replayed) -> None:
     found = metrics_of(replayed.log_of(votes))
     assert found["alpha"] == pytest.approx(1 / 9)
     assert found["alpha_low"] <= found["alpha"] <= found["alpha_high"]
-    assert (found["decided"], found["no_votes"]) == (3, 1)
+    assert (found["decided"], found["quorum_not_met"]) == (3, 1)
     assert (found["votes_failed"], found["votes_abstained"]) == (2, 1)
     assert (found["failed_parse"], found["failed_unknown"]) == (1, 1)
     assert found["undecided_rate"] == 0.25

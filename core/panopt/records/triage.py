@@ -44,7 +44,7 @@ _NO_VERDICT = {
     "all_abstained": "every judge abstained",
     "all_failed": "every judge failed",
     "response_error": "the response itself failed: there is nothing to judge",
-    "no_votes": "no judge was asked",
+    "no_votes": "no judge gave a verdict",
 }
 
 #: Shares from which human labels count as split, and repeats as wavering.

@@ -185,7 +185,7 @@ def _published(case: Case, lam: float) -> PpiEstimate:
 
 
 def _as_table(case: Case) -> PpiEstimate | None:
-    """Give the estimate by the table of labels and verdicts; None where it is not the one to use."""
+    """Estimate by the table of labels and verdicts; give None where averages are the better way."""
     if not bool(np.isin(case.y, (0.0, 1.0)).all()):
         return None
     y = case.y.astype(np.int64)

@@ -3,8 +3,9 @@
 *Trust*: the verdict's confidence reaches the threshold that human labels certified; or, without
 labels, the judges agree beyond chance, form no camps that one truth does not explain, and the panel
 leaves less than epsilon on the other side of the pass mark, votes whose errors are correlated
-counting for fewer (and then nothing is guaranteed). Under a certificate of a cascade its judges
-decide in turn (:mod:`panopt.records.cascade_decisions`). *Human*: no judge decided. What is left is
+counting for fewer (and then nothing is guaranteed; where a certificate of another criterion was
+given, nothing is trusted without labels). Under a certificate of a cascade its judges decide in
+turn (:mod:`panopt.records.cascade_decisions`). *Human*: no judge decided. What is left is
 uncertain, and the question is why:
 
 - *ambiguous* (aleatoric): more judging would not settle it. Its human labels are split, or most
@@ -80,6 +81,8 @@ def panopt_decide(
     epsilon = min(ask.alpha if given is None else given.alpha, 0.49)
     certified = _certified(calibration, result, doubt, epsilon)
     unproven = None if certified is not None else unproven_sides(matrix, ask, together, models)
+    if certified is None and given is None and ask.certificate is not None:
+        unproven = "the certificate is for another criterion"  # who gave it wants trust with proof
     promised, own = certified is not None and result.feasible, "the panel's own doubt"
     if standing is not None:  # decides alone: labels in these logs can only refute it
         certified, promised = standing.threshold, standing.expired is None

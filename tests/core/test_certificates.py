@@ -155,6 +155,24 @@ def test_other_criteria_have_no_part_in_it(certificate: Certificate) -> None:
     assert second is not None
     assert first.guarantee is not None
     assert second.guarantee is None
+    assert (first.decision == 0).any()
+    assert not (second.decision == 0).any()  # without the certificate the panel's own doubt would
+    assert "for another criterion: nothing is trusted without human labels" in str(
+        second.no_guarantee
+    )
+    alone = panopt.analyze(both, Ask(n_boot=0), host=HOST).criteria[1].decisions
+    assert alone is not None
+    assert (alone.decision == 0).any()
+
+
+def test_labels_certify_criteria_that_the_certificate_is_not_for(certificate: Certificate) -> None:
+    votes = Population().draw(np.random.default_rng(1), 60)[1]
+    truth, judged = Population().draw(np.random.default_rng(5), 400)
+    both = Study.concat([study_of(votes), study_of(judged, truth, criterion="style")])
+    second = panopt.analyze(both, Ask(certificate=certificate, n_boot=0), host=HOST).criteria[1]
+    assert second.decisions is not None
+    assert "over the draw of the 400 labels" in (second.decisions.guarantee or "")
+    assert (second.decisions.decision == 0).any()
 
 
 def test_labels_beside_it_certify_nothing_of_their_own(certificate: Certificate) -> None:

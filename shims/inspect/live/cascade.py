@@ -34,6 +34,7 @@ from panopt.shims.inspect.live.options import (
     listed,
     mapping,
     number,
+    outspoken,
 )
 from panopt.shims.inspect.live.pairwise import DEFAULT_RUBRIC as DEFAULT_PAIR_RUBRIC
 from panopt.shims.inspect.live.pairwise import TARGET, other_response
@@ -50,6 +51,7 @@ NEVER = ("", "none", "never", "null")
 
 
 @scorer(metrics=[panel_mean(), cascade_rates(), cascade_stages()])
+@outspoken
 def cascade(  # noqa: PLR0913 - every option of a cascade, each with a default
     models: Models | None = None,
     certificate: str | None = None,

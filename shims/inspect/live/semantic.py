@@ -39,7 +39,7 @@ from panopt.shims.inspect.live.model_judge import (
     InspectJudge,
     usage_of,
 )
-from panopt.shims.inspect.live.options import known_models
+from panopt.shims.inspect.live.options import known_models, outspoken
 
 __all__ = ["OF", "WEIGHTS", "semantic_entropy"]
 
@@ -68,6 +68,7 @@ class Sampled(NamedTuple):
 
 
 @scorer(metrics={"*": [mean()]})
+@outspoken
 def semantic_entropy(  # noqa: PLR0913 - every option of one estimate, each with a default
     n: int = 10,
     of: str = "answers",

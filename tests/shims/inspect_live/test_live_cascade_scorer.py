@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from inspect_ai.log import EvalLog, read_eval_log, read_eval_log_sample_summaries
 from inspect_ai.model import get_model
-from inspect_ai.scorer import SampleScore, Score
+from inspect_ai.scorer import SampleScore, Score, match
 
 import panopt
 from panopt.certificates import certify, read_certificate, write_certificate
@@ -27,10 +28,14 @@ from panopt.records.decisions import DECISIONS
 from panopt.records.study import Study
 from panopt.shims.inspect.live.cascade import cascade
 from panopt.shims.inspect.live.cascade_summary import rates_of, stages_of
+from panopt.shims.inspect.live.jury import jury
 from panopt.shims.inspect.live.pairwise import DEFAULT_RUBRIC as DEFAULT_PAIR_RUBRIC
 from panopt.stats.cascade import certify_cascade
 
 from .conftest import Replayed, metrics_of, scores_of
+
+if TYPE_CHECKING:
+    from tests.conftest import Program
 
 YES, NO = True, False
 A, B = "panopt-replay/a", "panopt-replay/b"
@@ -394,6 +399,40 @@ def test_T_2_pairs_are_averaged_over_both_orders(replayed: Replayed) -> None:
         kind="pairwise", samples=samples,
     )  # fmt: skip
     assert told_by(log)["end"] == "abstained"
+
+
+def test_a_jury_that_tells_the_same_confidence_calibrates_a_cascade_too(
+    replayed: Replayed,
+) -> None:
+    told = []
+    replayed.record(LINES[:4])
+    for scorer in (jury([A, B], confidence="logprobs"), cascade([A, B], ask_all=True)):
+        log = replayed.run(scorer, ["1", "2"])
+        rows = panopt.read(log.location).table.to_pylist()
+        columns = ("item", "judge", "confidence", "confidence_source", "prompt_hash", "score")
+        told.append(sorted(tuple(row[name] for name in columns) for row in rows))
+    assert told[0] == told[1]
+    assert len(told[0]) == 4
+
+
+@pytest.mark.programs
+def test_inspect_scores_a_log_by_a_cascade_named_on_the_command_line(
+    replayed: Replayed, inspect_cli: Program, tmp_path: Path
+) -> None:
+    replayed.record(LINES[:4])
+    log = replayed.run(match(), ["1", "2"])
+    target = tmp_path / "scored.eval"
+    environ = {**inspect_cli.environ, "PANOPT_REPLAY": str(replayed.file)}
+    program = replace(inspect_cli, environ=environ)
+    given = ["--scorer", "panopt/cascade", "-S", f"models={A},{B}", "-S", "thresholds=0.9,0.9"]
+    written = ["--action", "append", "--output-file", str(target)]
+    program.run("score", log.location, *given, *written, timeout=120)
+    assert ends(read_eval_log(str(target))) == {"1": "decided", "2": "decided"}
+    bad = program.run(
+        "score", log.location, *given, "-S", "confidence=luck", check=False, timeout=120
+    )
+    assert bad.returncode != 0
+    assert "panopt/cascade: confidence = 'luck'" in " ".join((bad.stdout + bad.stderr).split())
 
 
 def test_a_model_without_log_probabilities_escalates(replayed: Replayed) -> None:

@@ -225,6 +225,21 @@ def test_other_options_are_refused(
     assert message in fails("analyze", fresh, "--certificate", certificate, *options)
 
 
+def test_the_usual_alpha_is_refused_where_it_is_asked_for_and_was_not_certified(
+    run: Run, fails: Fails, logs: Path, labels: Path, fresh: Path
+) -> None:
+    path = fresh.parent / "lax.json"
+    made = run("calibrate", logs, "--labels", labels, "--out", path, "--alpha", "0.2")
+    assert made.code == 0
+    assert "at least 0.8 of the trusted" in flat(run("analyze", fresh, "--certificate", path).out)
+    words = fails("analyze", fresh, "--certificate", path, "--alpha", "0.1")
+    assert "option alpha is 0.1, certified was 0.2" in words
+    words = fails("analyze", fresh, "--certificate", path, "--delta", "0.2")
+    assert "option delta is 0.2, certified was 0.1" in words
+    as_certified = ("--alpha", "0.2", "--delta", "0.1")
+    assert run("analyze", fresh, "--certificate", path, *as_certified).code == 0
+
+
 def test_same_prompts_alone_mean_nothing(fails: Fails, fresh: Path) -> None:
     words = fails("analyze", fresh, "--same-prompts")
     assert "--same-prompts vouches for a certificate" in words

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from panopt.cli.figures import Plots, check_plots, save_plots
+from panopt.cli.given import typed
 from panopt.cli.sources import (
     STATISTICS,
     Columns,
@@ -45,6 +46,7 @@ OUTPUT = "Output"
 
 
 def analyze(  # noqa: PLR0913 - one parameter an option
+    context: typer.Context,
     logs: Logs,
     *,
     labels: Labels = None,
@@ -121,12 +123,12 @@ def analyze(  # noqa: PLR0913 - one parameter an option
         raise AskError(f"option --label-next {label_next}: must be at least 1")
     if same_prompts and certificate is None:
         raise AskError("--same-prompts vouches for a certificate: give --certificate too")
+    risk = {"alpha": alpha, "delta": delta}  # a certificate has its own: refused where these differ
     ask = checked(
         Ask,
+        **{name: risk[name] for name in typed(context, *risk)},
         criterion=tuple(criterion or ()),
         aggregate=aggregate,
-        alpha=alpha,
-        delta=delta,
         level=level,
         threshold=threshold,
         min_successful=min_successful,

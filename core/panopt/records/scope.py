@@ -184,18 +184,18 @@ def _other_versions(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator
 
 
 def _other_options(certificate: Certificate, ask: Ask) -> Iterator[str]:
-    scope, usual = certificate.scope, Ask()
+    scope = certificate.scope
     for name, given, then in (
         ("threshold", ask.threshold, scope.threshold),
         ("min_successful", ask.min_successful, scope.min_successful),
     ):
         if given != then:
             yield f"option {name} is {given:g}, it was {then:g}"
-    for name, given, default, then in (
-        ("alpha", ask.alpha, usual.alpha, certificate.alpha),
-        ("delta", ask.delta, usual.delta, certificate.delta),
+    for name, given, then in (
+        ("alpha", ask.alpha, certificate.alpha),
+        ("delta", ask.delta, certificate.delta),
     ):
-        if given not in (default, then):
+        if name in ask.model_fields_set and given != then:  # a default asks for nothing
             yield f"option {name} is {given:g}, certified was {then:g}"
     if ask.aggregate not in ("auto", scope.aggregate):
         yield f"option aggregate is {ask.aggregate}, it was {scope.aggregate}"

@@ -90,7 +90,7 @@ def test_hook_adjusts_for_the_number_of_pairs_and_ranks(judged: Judge) -> None:
     result = found(several(judged, 4))
     rows = result.named("difference")
     assert [row.subject for row in rows][:3] == ["s00 ~ s01", "s00 ~ s02", "s00 ~ s03"]
-    p = [row.details["p"] for row in rows]
+    p = np.array([row.details["p"] for row in rows], dtype=float)
     assert [row.details["p_holm"] for row in rows] == pytest.approx(holm(p).tolist())
     assert not any(row.headline for row in result)
     ranks = result.named("rank")
@@ -143,6 +143,7 @@ def test_hook_on_identical_systems_shows_nothing(judged: Judge) -> None:
     (row,) = result.named("difference")
     assert (row.value, row.details["p"]) == (0.0, 1.0)
     assert row.low is not None
+    assert row.high is not None
     assert row.low < 0.0 < row.high
     assert [(r.value, r.low, r.high) for r in result.named("rank")] == [(1.5, 1, 2)] * 2
 

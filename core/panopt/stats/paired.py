@@ -182,7 +182,8 @@ def _ends(  # noqa: PLR0913, PLR0917 - the options of one interval
     rng: np.random.Generator,
 ) -> tuple[tuple[float, float, str], tuple[str, ...]]:
     """Give the ends of an interval and its name, and what to beware of."""
-    notes, skewed = [], _skewed(sums)
+    notes = []
+    skewed = sums.n_clusters >= _MENDED[0] and _skewed(sums)  # of fewer it cannot be told
     if method != "t" and sums.n_clusters < _FEWEST_RESAMPLED:
         notes.append(f"{sums.n_clusters} clusters are too few to resample: t instead")
         method = "t"
@@ -195,7 +196,7 @@ def _ends(  # noqa: PLR0913, PLR0917 - the options of one interval
         low, high, name = sums.mean - half, sums.mean + half, f"t, {df:.4g} df"
     if skewed:
         notes.append("a few large differences decide: a true one may lie outside more often")
-    if method != "t" or (skewed and _MENDED[0] <= sums.n_clusters <= _MENDED[1]):
+    if method != "t" or (skewed and sums.n_clusters <= _MENDED[1]):
         bent = method != "percentile"
         bottom, top, how = bootstrap_interval(
             sums, alpha=alpha, accelerated=bent, n_boot=n_boot, rng=rng

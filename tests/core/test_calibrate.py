@@ -302,6 +302,8 @@ def test_strict_makes_warnings_errors(
         (["--date", "soon"], "option date = 'soon' is no date"),
         (["--min-successful", "0"], "option min_successful = 0"),
         (["--aggregate", "gaussian"], "gaussian"),
+        (["--cascade", "x,y", "--cost", "x=-1"], "'x=-1': costs must be finite and not negative"),
+        (["--cascade", "x,y", "--cost", "x=1", "--cost", "x=2"], "'x' has a cost already, 1"),
     ],
 )
 def test_bad_options_are_one_line(

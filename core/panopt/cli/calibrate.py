@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from panopt.cli.given import costs_of
 from panopt.cli.sources import (
     STATISTICS,
     Columns,
@@ -23,7 +24,6 @@ from panopt.cli.sources import (
     Seed,
     Strict,
     Tier,
-    name_value,
     read_logs,
     reading_of,
 )
@@ -113,7 +113,7 @@ def calibrate(  # noqa: PLR0913 - one parameter an option
     ask = checked(
         Ask,
         cascade=() if cascade is None else tuple(name.strip() for name in cascade.split(",")),
-        costs=tuple(name_value(text, "--cost", last=True) for text in cost or ()),
+        costs=tuple(costs_of(cost or []).items()),
         cascade_method=method or "joint_path",
         criterion=() if criterion is None else (criterion,),
         aggregate=aggregate,

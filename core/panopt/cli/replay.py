@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from panopt.cli.figures import Plots, check_plots, save_plots
+from panopt.cli.given import costs_of, refuse_idle
 from panopt.cli.sources import (
     STATISTICS,
     Columns,
@@ -25,7 +26,6 @@ from panopt.cli.sources import (
     Seed,
     Strict,
     Tier,
-    name_value,
     read_logs,
     reading_of,
 )
@@ -46,6 +46,10 @@ __all__ = ["replay"]
 #: Heading, in the help, of what goes with --policies.
 POLICIES = "Policies"
 
+#: Options of each of the two replays that mean nothing in the other.
+OF_POLICIES = ("seeds", "epsilon", "at_least", "warm")
+OF_PROMISES = ("splits", "alpha", "delta", "labels_per_split", "order", "aggregate")
+
 #: How success is measured, in words, by the name of the field.
 WAYS = {
     "known_population": "known population: labels drawn with replacement, risk known exactly",
@@ -54,6 +58,7 @@ WAYS = {
 
 
 def replay(  # noqa: PLR0913 - one parameter an option
+    context: typer.Context,
     logs: Logs,
     *,
     labels: Labels = None,
@@ -149,8 +154,12 @@ def replay(  # noqa: PLR0913 - one parameter an option
         raise AskError(f"--splits {splits} must be 1 or more")
     if policies is not None and plots is not None:
         raise AskError("--plots draws promises, not --policies: give one of the two")
+    if policies is None:
+        refuse_idle(context, OF_POLICIES, "is of ways of choosing judges: give --policies too")
+    else:
+        refuse_idle(context, OF_PROMISES, "is of promises, which --policies does not replay")
     check_plots(plots)
-    costs = _costs(cost or [])
+    costs = costs_of(cost or [])
     reading = reading_of(
         column=column,
         scale=scale,
@@ -204,17 +213,6 @@ def replay(  # noqa: PLR0913 - one parameter an option
 
         console = Console(stderr=as_json)
         save_plots(draw_replays(found, ask), plots, study, overwrite=overwrite, console=console)
-
-
-def _costs(given: list[str]) -> dict[str, float]:
-    costs: dict[str, float] = {}
-    for text in given:
-        name, value = name_value(text, "--cost", last=True)
-        try:
-            costs[name] = float(value)
-        except ValueError:
-            raise AskError(f"option --cost {text!r}: {value!r} is no number") from None
-    return costs
 
 
 def _as_dict(found: Sequence[CriterionReplay], ask: Ask, splits: int) -> dict[str, object]:

@@ -431,6 +431,57 @@ def test_repeats_give_a_vote_share_and_must_be_as_many(certificate: Certificate)
         applied(fewer, made)
 
 
+def repeats_of(seed: int, n: int, times: int, *, labelled: int, item: str) -> list[Study]:
+    """Ask one judge several times about each response; a study for each time."""
+    drawn = Population().draw(seed, n)
+    right = np.random.default_rng(seed).random((times, n, 1)) < 0.97
+    parts = []
+    for repeat in range(times):
+        verdict = np.where(right[repeat], drawn.truth[:, None], 1 - drawn.truth[:, None])
+        part = study_of(
+            Judged(drawn.truth, verdict, np.full((n, 1), np.nan)),
+            judges=("cheap",),
+            labelled=labelled if repeat == 0 else 0,
+            source=(None,),
+            item=item,
+        )
+        parts.append(part.with_column("repeat", np.full(len(part), repeat, dtype=np.int32)))
+    return parts
+
+
+def test_draws_are_those_about_labelled_responses_and_as_many_about_each() -> None:
+    thrice = repeats_of(0, 150, 3, labelled=150, item="i")
+    often = repeats_of(1, 40, 5, labelled=0, item="z")
+    ask = Ask(cascade=("cheap",), n_boot=0)
+    made = certify(Study.concat([*thrice, *often]), ask, host=HOST)
+    assert made.stages[0].draws == 3
+    mixed = [*thrice, *repeats_of(2, 20, 5, labelled=20, item="y")]
+    with pytest.raises(
+        CertificateError,
+        match="'cheap' was asked 3 to 5 times about a labelled response, 150 of 170 fewer than 5",
+    ):
+        certify(Study.concat(mixed), ask, host=HOST)
+
+
+def test_a_response_with_fewer_draws_than_certified_is_to_be_asked_again() -> None:
+    made = certify(
+        Study.concat(repeats_of(0, 150, 3, labelled=150, item="i")),
+        Ask(cascade=("cheap",), n_boot=0),
+        host=HOST,
+    )
+    logs = Study.concat(
+        [
+            *repeats_of(3, 60, 3, labelled=0, item="i"),
+            *repeats_of(4, 10, 2, labelled=0, item="z"),
+        ]
+    )
+    part = applied(logs, made)
+    assert deciders(part)[-10:] == [-1] * 10
+    assert decisions_of(part)[-10:] == [ESCALATE] * 10
+    assert TRUST in decisions_of(part)[:60]
+    assert "judge 'cheap' was not asked 3 times" in why(part, 69)
+
+
 def test_drift_of_the_first_judge_expires_it(certificate: Certificate) -> None:
     drawn = Population().draw(3, 400)
     less = drawn.confidence.copy()

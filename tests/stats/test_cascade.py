@@ -318,6 +318,16 @@ def test_a_failed_step_of_a_path_stops_it() -> None:
     )
 
 
+def test_labels_that_learning_leaves_too_few_of_are_told() -> None:
+    sure = np.tile(np.linspace(0.5, 1.0, 26)[:, None], 2)
+    assert certify_cascade(sure, np.ones((26, 2))).feasible
+    found = certify_cascade(sure[:22], np.ones((22, 2)))
+    assert found.reason == (
+        "22 labels, 19 of them to learn the path from or out of its reach, leave 3 to test: 22 "
+        "without a single error are needed"
+    )
+
+
 def test_quantile_path_lowers_all_judges_alike() -> None:
     c = np.random.default_rng(0).random((1000, 3)) * [1, 0.5, 0.1]
     path = quantile_path(c, steps=5)

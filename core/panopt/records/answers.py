@@ -35,8 +35,10 @@ class Answers:
         together believe of the verdict: the mean of theirs, of those with the other verdict what
         is left to one (of a margin, its negative). Else the share of repeats on the verdict's
         side, of responses with two or more.
+    times
+        How often the judge was asked, whatever came of it.
     asked
-        Whether the judge was asked at all, whatever came of it.
+        Whether it was asked at all.
     sources
         Where each judge's confidence comes from, every source that it tells; empty where it has
         none.
@@ -48,6 +50,7 @@ class Answers:
 
     verdict: NDArray[np.int32]
     confidence: Floats
+    times: NDArray[np.int32]
     asked: NDArray[np.bool_]
     sources: tuple[tuple[str, ...], ...]
     unit: tuple[bool, ...]
@@ -106,6 +109,7 @@ def answers_of(matrix: Matrix, *, threshold: float) -> Answers:
     return Answers(
         verdict=table,
         confidence=np.where(table >= 0, confidence, np.nan),
+        times=rows.astype(np.int32),
         asked=rows > 0,
         sources=tuple(sources),
         unit=tuple(unit),

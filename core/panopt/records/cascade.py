@@ -3,7 +3,8 @@
 A log of a live cascade has holes by design: judges after the one that decided were not asked. A
 judge that was asked and failed, abstained or called a tie passes the response on. One that was not
 asked, though the walk comes to it, ends the walk: what the judges after it say was certified only
-where it had been asked and was not sure.
+where it had been asked and was not sure. Nor was one asked as the certified judge is, where it was
+asked fewer times than that about a response: of fewer draws its confidence means something else.
 """
 
 from __future__ import annotations
@@ -59,7 +60,10 @@ class Walk:
 
 
 def walk(
-    answers: Answers, columns: Sequence[int | None], thresholds: Sequence[float | None]
+    answers: Answers,
+    columns: Sequence[int | None],
+    thresholds: Sequence[float | None],
+    draws: Sequence[int] | None = None,
 ) -> Walk:
     """Ask judge after judge until one is sure enough.
 
@@ -71,6 +75,8 @@ def walk(
         Which of its judges each stage is; None: a judge that was never asked.
     thresholds
         From which confidence each stage decides; None: never, it is passed over.
+    draws
+        How often each is to be asked about a response; once or more where not given.
     """
     n = len(answers.verdict)
     stage, stopped, last, verdict = (np.full(n, -1, dtype=np.int32) for _ in range(4))
@@ -79,7 +85,10 @@ def walk(
     for s, (column, threshold) in enumerate(zip(columns, thresholds, strict=True)):
         if threshold is None:
             continue
-        asked = np.zeros(n, dtype=np.bool_) if column is None else answers.asked[:, column]
+        asked = np.zeros(n, dtype=np.bool_)
+        if column is not None:
+            times = answers.times[:, column]
+            asked = times > 0 if draws is None else times == draws[s]
         stopped[pending & ~asked] = s
         pending &= asked
         reached[s] = pending
@@ -106,6 +115,7 @@ def walk_of(certificate: Certificate, matrix: Matrix) -> Walk:
         answers_of(matrix, threshold=certificate.scope.threshold),
         [column_of(matrix, stage.judge) for stage in stages],
         [stage.threshold for stage in stages],
+        [stage.draws for stage in stages],
     )
 
 

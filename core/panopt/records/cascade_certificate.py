@@ -35,6 +35,9 @@ __all__ = ["certify_judges"]
 
 Rows = NDArray[np.int64]
 
+#: More draws than any judge is asked for.
+MANY = np.iinfo(np.int32).max
+
 
 def certify_judges(  # noqa: PLR0913 - what a certificate is made of
     rows: Study,
@@ -63,7 +66,8 @@ def certify_judges(  # noqa: PLR0913 - what a certificate is made of
     CertificateError
         Where nothing can be certified, a judge has no confidence, or was not asked about some of
         the labelled responses: those that it was asked about may have been chosen by the answers
-        of the judges before it, and are no random sample.
+        of the judges before it, and are no random sample. Nor where it was asked about some of them
+        more often than about others.
     """
     prices = _prices(matrix, ask)
     columns = [matrix.judges.index(name) for name in ask.cascade]
@@ -73,9 +77,10 @@ def certify_judges(  # noqa: PLR0913 - what a certificate is made of
     asked = answers.asked[:, columns]
     labelled = np.flatnonzero((human != UNLABELLED) & asked.any(axis=1))
     _refuse_holes(asked[labelled], ask)
+    draws = _draws(answers.times[labelled][:, columns], ask)
     kept, notes = one_of_each_cluster(labelled, matrix.clusters, seed=ask.seed)
     apart = ~np.isin(matrix.clusters, matrix.clusters[human != UNLABELLED])
-    pool = np.flatnonzero(asked.all(axis=1) & apart)
+    pool = np.flatnonzero((answers.times[:, columns] == draws).all(axis=1) & apart)
     found = certify_cascade(
         answers.confidence[kept][:, columns],
         answers.verdict[kept][:, columns] == human[kept, None],
@@ -92,7 +97,7 @@ def certify_judges(  # noqa: PLR0913 - what a certificate is made of
     return Certificate(
         format=FORMAT_OF_CASCADE,
         scope=scope,
-        deciding=_stages(answers, human, kept, found, prices, ask, columns),
+        deciding=_stages(answers, human, kept, found, prices, ask, columns, draws),
         alpha=found.alpha,
         delta=found.delta,
         n=found.n,
@@ -155,6 +160,21 @@ def _refuse_holes(asked: NDArray[np.bool_], ask: Ask) -> None:
             )
 
 
+def _draws(times: NDArray[np.int32], ask: Ask) -> list[int]:
+    """Tell how often each judge was asked about every labelled response: as often about each."""
+    least, most = times.min(axis=0, initial=MANY), times.max(axis=0, initial=1)
+    for name, low, high, column in zip(
+        ask.cascade, least.tolist(), most.tolist(), times.T, strict=True
+    ):
+        if low < high:
+            raise CertificateError(
+                f"judge {name!r} was asked {low} to {high} times about a labelled response, "
+                f"{np.count_nonzero(column < high)} of {len(times)} fewer than {high} times: its "
+                "confidence means something else on each; a certificate is of one number of draws"
+            )
+    return [int(high) for high in most]
+
+
 def _stages(  # noqa: PLR0913, PLR0917 - what a stage holds
     answers: Answers,
     human: NDArray[np.int32],
@@ -163,6 +183,7 @@ def _stages(  # noqa: PLR0913, PLR0917 - what a stage holds
     prices: list[float],
     ask: Ask,
     columns: list[int],
+    draws: list[int],
 ) -> tuple[Stage, ...]:
     thresholds = [
         _threshold(value, unit=answers.unit[column])
@@ -183,7 +204,7 @@ def _stages(  # noqa: PLR0913, PLR0917 - what a stage holds
                 threshold=thresholds[s],
                 source=source_of(answers, column, name),
                 unit=answers.unit[column],
-                draws=answers.draws[column],
+                draws=draws[s],
                 cost=prices[s],
                 n=int(mine.sum()),
                 errors=int(np.count_nonzero(mine & wrong)),

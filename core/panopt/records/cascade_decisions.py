@@ -63,8 +63,8 @@ def _sentences(certificate: Certificate, *, expired: bool) -> tuple[str, ...]:
     but = "; but the certificate is expired: nothing is trusted" if expired else ""
     decides = tuple(f"{_decides(stage)}{but}" for stage in stages)
     stopped = tuple(
-        f"judge {_quoted(stage)} was not asked, and no judge before it in the cascade decides: it "
-        "is next to be asked; what others say is not certified without it"
+        f"judge {_quoted(stage)} was not asked{_so_often(stage)}, and no judge before it in the "
+        "cascade decides: it is next to be asked; what others say is not certified without it"
         for stage in stages
     )
     everyone = ", ".join(_quoted(stage) for stage in stages if stage.threshold is not None)
@@ -84,6 +84,10 @@ def _decides(stage: Stage) -> str:
     if stage.always:
         return f"{who} does not matter, its every verdict is certified"
     return f"{who} reaches the certified {{threshold:.3f}}"
+
+
+def _so_often(stage: Stage) -> str:
+    return "" if stage.draws == 1 else f" {stage.draws} times"
 
 
 def _quoted(stage: Stage) -> str:

@@ -284,7 +284,7 @@ def _walk(
         if failed.size:
             level = 0.0
     if chosen < 0:
-        why = _why(case, int(n[0]), int(k[0]), entries[0][1] * case.delta)
+        why = _why(case, len(labels[0]), int(n[0]), int(k[0]), entries[0][1] * case.delta)
         return _nothing(case, learned, note, why)
     return _Tested(
         path[chosen],
@@ -383,9 +383,15 @@ def _few(case: _Case, labels: int) -> str:
     )
 
 
-def _why(case: _Case, accepted: int, errors: int, level: float) -> str:
-    if len(case.confidence) < zero_error_labels(case.alpha, level):
-        return _few(case, len(case.confidence))
+def _why(case: _Case, tested: int, accepted: int, errors: int, level: float) -> str:
+    labels, need = len(case.confidence), zero_error_labels(case.alpha, level)
+    if labels < zero_error_labels(case.alpha, case.delta):
+        return _few(case, labels)
+    if tested < need:
+        return (
+            f"{labels} labels, {labels - tested} of them to learn the path from or out of its "
+            f"reach, leave {tested} to test: {need} without a single error are needed"
+        )
     bound = float(risk_upper(errors, accepted, level))
     return (
         f"the most cautious step has {errors} errors in {accepted} accepted labels: the risk may "

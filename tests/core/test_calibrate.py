@@ -285,6 +285,18 @@ def test_labels_that_are_no_random_sample_are_told(
     )
 
 
+def test_confidences_off_their_range_are_named_where_a_cascade_misses_them(
+    fails: Fails, table: Table, labels: Path
+) -> None:
+    lines = ["item,judge,score,confidence"]
+    lines += [f"i0-{i},{judge},1,{0.5 if i else 1.5}" for judge in "xy" for i in range(80)]
+    logs = table("sure.csv", "\n".join([*lines, ""]))
+    out = logs.with_name("c.json")
+    words = fails("calibrate", logs, "--labels", labels, "--cascade", "x,y", "--out", out)
+    assert "judge 'x' has no confidence" in words
+    assert "sure.csv: column confidence left out: it goes from 0.5 to 1.5, not 0-1" in words
+
+
 def test_strict_makes_warnings_errors(
     fails: Fails, logs: Path, table: Table, tmp_path: Path
 ) -> None:

@@ -49,9 +49,12 @@ def scope_of_cascade(study: Study, matrix: Matrix, answers: Answers, ask: Ask) -
         For a judge with a prompt of its own for nearly every response, or with no confidence, or
         confidences of several sources.
     """
-    sources = [
-        f"{name}: {source_of(answers, matrix.judges.index(name), name)}" for name in ask.cascade
-    ]
+    sources = []
+    for name in ask.cascade:
+        try:
+            sources.append(f"{name}: {source_of(answers, matrix.judges.index(name), name)}")
+        except CertificateError as error:
+            raise CertificateError(f"{error}{_told_of_confidence(study)}") from error
     known = [judge for judge in _judges(study, matrix) if judge.name in ask.cascade]
     return Scope(
         criterion=matrix.criterion,
@@ -62,6 +65,12 @@ def scope_of_cascade(study: Study, matrix: Matrix, answers: Answers, ask: Ask) -
         threshold=ask.threshold,
         min_successful=1,
     )
+
+
+def _told_of_confidence(study: Study) -> str:
+    """Repeat what reading warned of confidences: a column that was left out, and why."""
+    told = (f"{one.location}: {text}" for one in study.sources for text in one.warnings)
+    return "".join(f"; {text}" for text in told if "column confidence" in text)
 
 
 def source_of(answers: Answers, column: int, judge: str) -> str:

@@ -23,12 +23,13 @@ from panopt.judging.passes import REPEATS
 from panopt.judging.protocol import Judge, Question, Usage, Vote
 from panopt.judging.verdict import Labelled, Numeric, Pairwise, VerdictKind, scale_text
 from panopt.jury import Jury
+from panopt.records.margins import is_margin
 
 if TYPE_CHECKING:
     from panopt.records.certificate import Certificate
     from panopt.records.live import LiveJudge
 
-__all__ = ["Cascade", "End", "Passage", "Step"]
+__all__ = ["Cascade", "End", "Passage", "Step", "check_way"]
 
 _log = logging.getLogger(__name__)
 
@@ -146,14 +147,7 @@ class Cascade:
         strict_panel: bool = False,
         families: Mapping[str, str] | None = None,
     ) -> None:
-        ways = {"certificate": certificate, "thresholds": thresholds, "ask_all": ask_all or None}
-        given = [name for name, value in ways.items() if value is not None]
-        if len(given) != 1:
-            found = " and ".join(given) or "none of them"
-            raise AskError(
-                "a cascade takes one of certificate (with a promise), thresholds (without one) "
-                f"and ask_all (to calibrate); given: {found}"
-            )
+        check_way(certificate, thresholds, ask_all=ask_all)
         self.kind: VerdictKind = kind
         self.certificate = certificate
         self.repeats = repeats
@@ -180,7 +174,7 @@ class Cascade:
         if certificate is not None:
             self._check(certificate)
         elif thresholds is not None:
-            self.thresholds = _thresholds(thresholds, names)
+            self.thresholds = _thresholds(thresholds, names, self.sources)
         self._strict, self._families = strict_panel, dict(families or {})
         for warning in self.check(None):
             _log.warning("%s", warning)
@@ -391,6 +385,24 @@ class Cascade:
         )
 
 
+def check_way(certificate: object, thresholds: object, *, ask_all: bool) -> None:
+    """Refuse more or fewer than one way to decide.
+
+    Raises
+    ------
+    AskError
+        Naming those that were given.
+    """
+    ways = {"certificate": certificate, "thresholds": thresholds, "ask_all": ask_all or None}
+    given = [name for name, value in ways.items() if value is not None]
+    if len(given) != 1:
+        found = " and ".join(given) or "none of them"
+        raise AskError(
+            "a cascade takes one of certificate (with a promise), thresholds (without one) "
+            f"and ask_all (to calibrate); given: {found}"
+        )
+
+
 def _kind_for(judge: Judge, kind: VerdictKind) -> VerdictKind:
     """Give the kind a judge is asked for: one that turns pairs itself is shown one order."""
     if isinstance(kind, Pairwise) and getattr(judge, "both_orders", False):
@@ -398,7 +410,9 @@ def _kind_for(judge: Judge, kind: VerdictKind) -> VerdictKind:
     return kind
 
 
-def _thresholds(given: Sequence[float | None], names: Sequence[str]) -> tuple[float | None, ...]:
+def _thresholds(
+    given: Sequence[float | None], names: Sequence[str], sources: Sequence[str]
+) -> tuple[float | None, ...]:
     if len(given) != len(names):
         raise AskError(
             f"thresholds = {list(given)} must have one entry a judge: {', '.join(names)}"
@@ -406,6 +420,12 @@ def _thresholds(given: Sequence[float | None], names: Sequence[str]) -> tuple[fl
     for value in given:
         if value is not None and not math.isfinite(value):
             raise AskError(f"thresholds = {list(given)} must be finite numbers, or None: never")
+    for name, source, value in zip(names, sources, given, strict=True):
+        if value is not None and not is_margin(source) and not 0.0 <= value <= 1.0:
+            raise AskError(
+                f"thresholds: {value:g} of {name!r} must lie in 0 to 1, as its confidence "
+                f"({source}) does; None: it never decides"
+            )
     if all(value is None for value in given):
         raise AskError("thresholds let no judge decide")
     return tuple(None if value is None else float(value) for value in given)

@@ -31,7 +31,7 @@ from panopt.judging.rules import Rule, checked_weights, rule_for, rule_on
 from panopt.judging.ruling import Ruling
 from panopt.judging.verdict import Boolean, Labelled, Numeric, Pairwise, VerdictKind
 
-__all__ = ["Budget", "Jury", "Ruling"]
+__all__ = ["Budget", "Jury", "Ruling", "check_options"]
 
 _log = logging.getLogger(__name__)
 _BUDGET = "the budget is spent"
@@ -131,8 +131,18 @@ class Jury:
         max_concurrency: int | None = None,
         budget: Budget | None = None,
     ) -> None:
-        if not isinstance(kind, (Boolean, Labelled, Numeric, Pairwise)):
-            raise AskError(f"kind = {kind!r} must be a Boolean, Labelled, Numeric or Pairwise")
+        check_options(
+            kind,
+            rule=rule,
+            min_successful=min_successful,
+            repeats=repeats,
+            reduce=reduce,
+            weights=weights,
+            assignment=assignment,
+            tie_break=tie_break,
+            timeout=timeout,
+            max_concurrency=max_concurrency,
+        )
         self.judges, self.replacements, dropped = members_of(
             judges, replacements, families=families
         )
@@ -143,25 +153,16 @@ class Jury:
         stranger = next((name for name in self.weights or () if name not in known), None)
         if stranger is not None:
             raise AskError(f"weights name {stranger!r}, which is no judge or replacement")
-        _whole("repeats", repeats, 1)
         self.repeats, self.reduce = repeats, reduction_of(kind, reduce)
-        if tie_break not in TIE_BREAKS:
-            raise AskError(f"tie_break = {tie_break!r} must be None, 'low', 'high' or 'first'")
-        if tie_break is not None and isinstance(kind, Numeric):
-            raise AskError(f"tie_break = {tie_break!r} has no meaning for Numeric verdicts")
         self.tie_break = tie_break
-        if assignment not in ASSIGNMENTS:
-            raise AskError(f"assignment = {assignment!r} must be one of {', '.join(ASSIGNMENTS)}")
         self.assignment = assignment
-        _whole("min_successful", min_successful, 1)
-        reach = 1 if assignment == "cyclic" else len(self.judges)
-        if min_successful > reach:
-            why = "one judge a response" if assignment == "cyclic" else "the panel's size"
-            raise AskError(f"min_successful = {min_successful} must lie in 1..{reach}, {why}")
+        if min_successful > len(self.judges):
+            raise AskError(
+                f"min_successful = {min_successful} must lie in 1..{len(self.judges)}, "
+                "the panel's size"
+            )
         self.min_successful = min_successful
-        self.timeout = _seconds("timeout", timeout)
-        if max_concurrency is not None:
-            _whole("max_concurrency", max_concurrency, 1)
+        self.timeout = timeout
         self.max_concurrency = max_concurrency
         if budget is not None and not isinstance(budget, Budget):
             raise AskError(f"budget = {budget!r} must be a Budget, or None")
@@ -354,6 +355,51 @@ class Jury:
         return reduce_passes(cast, kind=self.kind, reduce=self.reduce, tie_break=self.tie_break)
 
 
+def check_options(  # noqa: PLR0913 - the options of a panel that name no judge
+    kind: VerdictKind,
+    *,
+    rule: Rule | None = None,
+    min_successful: int = 1,
+    repeats: int = 1,
+    reduce: str | None = None,
+    weights: Mapping[str, float] | None = None,
+    assignment: str = "all",
+    tie_break: str | None = None,
+    timeout: float | None = None,
+    max_concurrency: int | None = None,
+) -> None:
+    """Check what can be checked of a jury's options before its judges are known.
+
+    Raises
+    ------
+    AskError
+        Naming the argument that is wrong.
+
+    Examples
+    --------
+    >>> check_options(Boolean(), repeats=0)
+    Traceback (most recent call last):
+    panopt.errors.AskError: repeats = 0 must be a whole number, 1 or more
+    """
+    if not isinstance(kind, (Boolean, Labelled, Numeric, Pairwise)):
+        raise AskError(f"kind = {kind!r} must be a Boolean, Labelled, Numeric or Pairwise")
+    checked_weights(rule_for(kind, rule), weights)
+    _whole("repeats", repeats, 1)
+    reduction_of(kind, reduce)
+    if tie_break not in TIE_BREAKS:
+        raise AskError(f"tie_break = {tie_break!r} must be None, 'low', 'high' or 'first'")
+    if tie_break is not None and isinstance(kind, Numeric):
+        raise AskError(f"tie_break = {tie_break!r} has no meaning for Numeric verdicts")
+    if assignment not in ASSIGNMENTS:
+        raise AskError(f"assignment = {assignment!r} must be one of {', '.join(ASSIGNMENTS)}")
+    _whole("min_successful", min_successful, 1)
+    if assignment == "cyclic" and min_successful > 1:
+        raise AskError(f"min_successful = {min_successful} must lie in 1..1, one judge a response")
+    _seconds("timeout", timeout)
+    if max_concurrency is not None:
+        _whole("max_concurrency", max_concurrency, 1)
+
+
 def _replaceable(vote: Vote) -> bool:
     """Tell a mechanical failure, for which another judge may stand in."""
     return vote.status == "failed" and vote.failure is not None and vote.failure.kind != "budget"
@@ -364,11 +410,10 @@ def _whole(argument: str, given: object, least: int) -> None:
         raise AskError(f"{argument} = {given!r} must be a whole number, {least} or more")
 
 
-def _seconds(argument: str, given: float | None) -> float | None:
+def _seconds(argument: str, given: float | None) -> None:
     if given is None:
-        return None
+        return
     stated: object = given
     number = isinstance(stated, (int, float)) and not isinstance(stated, bool)
     if not (number and math.isfinite(given) and given > 0):
         raise AskError(f"{argument} = {given!r} must be seconds above 0, or None")
-    return given

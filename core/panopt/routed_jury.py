@@ -7,6 +7,7 @@ task judges it. Its calls never wait for anything, so tasks of one thread share 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,8 @@ from panopt.jury import Budget, Jury
 from panopt.router import Belief, Router, RouterOptions, Step
 
 __all__ = ["Routed", "RoutedJury", "read_router", "write_router"]
+
+_log = logging.getLogger(__name__)
 
 #: Details of a question that name the family of its task, in this order.
 FAMILY = ("task_family", "family")
@@ -62,7 +65,8 @@ class RoutedJury(Jury):
     router
         Chooses judges; one for these judges and this kind.
     snapshot
-        File that keeps what the router learned: written whenever no response is open.
+        File that keeps what the router learned: written whenever no response is open. Where it
+        cannot be written a warning says so once, and judging goes on.
 
     Raises
     ------
@@ -104,6 +108,7 @@ class RoutedJury(Jury):
         self._snapshot = snapshot
         self._number = count()
         self._open = 0
+        self._unkept = False
 
     async def judge(
         self, question: Question, *, position: int = 0, response_error: str | None = None
@@ -170,8 +175,14 @@ class RoutedJury(Jury):
         return rule_on(votes, kind=self.kind, rule=routed, criterion=question.criterion)
 
     def _save(self) -> None:
-        if self._snapshot is not None and not self._open:
+        if self._snapshot is None or self._open:
+            return
+        try:
             write_router(self.router, self._snapshot)
+        except OutputError as error:  # the votes are cast and paid for: they count all the same
+            if not self._unkept:
+                _log.warning("%s", error)
+            self._unkept = True
 
 
 def read_router(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -195,6 +196,22 @@ def test_what_was_learned_is_kept_and_read_back(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(SourceError, match="no router's snapshot"):
         read_router(path, judges=names, kind=kind, options=options, costs={})
+
+
+def test_a_snapshot_that_cannot_be_kept_loses_no_vote(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, judges = panel()
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    names = [judge.name for judge in judges]
+    router = Router(names, Boolean(), options=RouterOptions(pilot=50))
+    jury = RoutedJury(judges, kind=Boolean(), router=router, snapshot=blocked / "router.json")
+    with caplog.at_level(logging.WARNING, logger="panopt"):
+        found = all_of(jury, 5)
+    assert {one.ruling.n_decisive for one in found} == {3}
+    assert [record.message for record in caplog.records].count(caplog.messages[-1]) == 1
+    assert "the router's snapshot was not kept" in caplog.text
 
 
 def test_families_of_tasks_are_told_apart() -> None:

@@ -380,6 +380,11 @@ def test_a_certificate_of_another_question_is_refused(
         ({"thresholds": [0.5]}, "must have one entry a judge: cheap, mid, strong"),
         ({"thresholds": [None] * 3}, "let no judge decide"),
         ({"thresholds": [float("nan")] * 3}, "must be finite numbers"),
+        (
+            {"thresholds": [0.5, 90, None]},
+            r"thresholds: 90 of 'mid' must lie in 0 to 1, as its confidence \(.*\) does",
+        ),
+        ({"thresholds": [-0.1, None, None]}, "thresholds: -0.1 of 'cheap' must lie in 0 to 1"),
         ({"thresholds": [0.5] * 3, "threshold": 2.0}, "threshold = 2.0 must lie in 0 to 1"),
         (
             {"thresholds": [0.5] * 3, "kind": Numeric(1, 5, threshold=2), "threshold": 0.5},

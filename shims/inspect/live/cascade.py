@@ -13,12 +13,13 @@ from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 from inspect_ai.util import resource
 
-from panopt.cascade import Cascade, Passage
+from panopt.cascade import Cascade, Passage, check_way
 from panopt.errors import AskError, CertificateError
 from panopt.judging.annotators import Annotators
 from panopt.judging.prompts import DEFAULT_RUBRIC, PromptMaker
 from panopt.judging.protocol import Judge, Usage
 from panopt.judging.verdict import Pairwise, VerdictKind
+from panopt.jury import check_options
 from panopt.shims.inspect.live.bench import names_of, question_of, response_error
 from panopt.shims.inspect.live.cascade_metrics import cascade_rates, cascade_stages
 from panopt.shims.inspect.live.cascade_score import score_of
@@ -148,6 +149,7 @@ def cascade(  # noqa: PLR0913 - every option of a cascade, each with a default
     CertificateError
         Naming every difference from what was certified.
     """
+    check_way(certificate, thresholds, ask_all=ask_all)
     pair = kind == PAIRWISE
     certified = None if certificate is None else _read(certificate)
     verdict: VerdictKind = (
@@ -163,6 +165,7 @@ def cascade(  # noqa: PLR0913 - every option of a cascade, each with a default
             anchors=anchors,
         )
     )
+    check_options(verdict, repeats=repeats, timeout=timeout)
     told = DEFAULT_PAIR_RUBRIC if pair else DEFAULT_RUBRIC
     told = told if rubric is None else resource(rubric)
     shown = None if template is None else resource(template)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from inspect_ai.scorer import Metric, SampleScore, Value, metric
 
+from panopt.shims.inspect.live.metrics import check_level
+
 __all__ = ["cascade_rates", "cascade_stages"]
 
 
@@ -19,6 +21,7 @@ def cascade_rates(level: float = 0.95) -> Metric:
     level
         Of the intervals.
     """
+    check_level(level)
 
     def compute(scores: list[SampleScore]) -> Value:
         from panopt.shims.inspect.live.cascade_summary import rates_of  # noqa: PLC0415 - numpy

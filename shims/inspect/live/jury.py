@@ -10,7 +10,7 @@ from inspect_ai.util import resource
 
 from panopt.judging.prompts import DEFAULT_RUBRIC, PromptMaker
 from panopt.judging.protocol import Judge
-from panopt.jury import Jury
+from panopt.jury import Jury, check_options
 from panopt.shims.inspect.live.bench import Bench, question_of
 from panopt.shims.inspect.live.metrics import panel_agreement, panel_judges, panel_mean, panel_votes
 from panopt.shims.inspect.live.model_judge import InspectJudge
@@ -140,7 +140,21 @@ def jury(  # noqa: PLR0913 - every option of a panel, each with a default
     shares = {
         str(name): number("weights", own) for name, own in mapping("weights", weights).items()
     }
+    makers = {str(name): str(own) for name, own in mapping("families", families).items()}
     budget = budget_of(budget_calls, budget_tokens, budget_cost)
+    if models is None:  # what names no judge is refused before the run binds the role
+        check_options(
+            verdict,
+            rule=rule,
+            min_successful=min_successful,
+            repeats=repeats,
+            reduce=reduce,
+            weights=shares or None,
+            assignment=assignment,
+            tie_break=tie_break,
+            timeout=timeout,
+            max_concurrency=max_concurrency,
+        )
 
     def seat(members: Sequence[Judge], spare: Sequence[Judge]) -> Jury:
         return Jury(
@@ -155,7 +169,7 @@ def jury(  # noqa: PLR0913 - every option of a panel, each with a default
             replacements=spare,
             tie_break=tie_break,
             strict_panel=strict_panel,
-            families={str(name): str(own) for name, own in mapping("families", families).items()},
+            families=makers,
             timeout=timeout,
             max_concurrency=max_concurrency,
             budget=budget,

@@ -9,7 +9,29 @@ from __future__ import annotations
 
 from inspect_ai.scorer import Metric, SampleScore, Value, metric
 
-__all__ = ["panel_agreement", "panel_bias", "panel_judges", "panel_mean", "panel_votes"]
+from panopt.errors import AskError
+
+__all__ = [
+    "check_level",
+    "panel_agreement",
+    "panel_bias",
+    "panel_judges",
+    "panel_mean",
+    "panel_votes",
+]
+
+
+def check_level(level: float) -> None:
+    """Refuse a level now: a metric that fails when all is judged costs the run its results.
+
+    Raises
+    ------
+    AskError
+        For a level that is not between 0 and 1.
+    """
+    given: object = level
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0.0 < given < 1.0:
+        raise AskError(f"level = {level!r} must lie between 0 and 1")
 
 
 @metric(scores="unreduced")
@@ -24,6 +46,7 @@ def panel_mean(level: float = 0.95) -> Metric:
     level
         Of the intervals.
     """
+    check_level(level)
 
     def compute(scores: list[SampleScore]) -> Value:
         from panopt.shims.inspect.live.summary import mean_of  # noqa: PLC0415 - loads numpy
@@ -44,6 +67,7 @@ def panel_agreement(level: float = 0.95, n_boot: int = 1000) -> Metric:
     n_boot
         Resamples of samples for the interval of alpha.
     """
+    check_level(level)
 
     def compute(scores: list[SampleScore]) -> Value:
         from panopt.shims.inspect.live.summary import agreement_of  # noqa: PLC0415 - loads numpy
@@ -74,6 +98,7 @@ def panel_votes(level: float = 0.95) -> Metric:
     level
         Of the interval of the share of responses without a verdict.
     """
+    check_level(level)
 
     def compute(scores: list[SampleScore]) -> Value:
         from panopt.shims.inspect.live.summary import votes_of  # noqa: PLC0415 - loads numpy
@@ -96,6 +121,7 @@ def panel_bias(label: str, level: float = 0.95) -> Metric:
     level
         Of the intervals.
     """
+    check_level(level)
 
     def compute(scores: list[SampleScore]) -> Value:
         from panopt.shims.inspect.live.summary import bias_of  # noqa: PLC0415 - loads numpy

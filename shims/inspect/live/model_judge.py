@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from inspect_ai.model import (
 )
 from inspect_ai.util import JSONSchema
 
+from panopt.errors import AskError
 from panopt.judging.failures import failure_of
 from panopt.judging.parse import Reading, read_reply
 from panopt.judging.prompts import PromptMaker
@@ -33,6 +35,7 @@ MAX_RETRIES = 3
 ATTEMPT_TIMEOUT = 120  # seconds
 
 _CUT = ("max_tokens", "model_length")
+_EXPIRY = re.compile(r"[0-9]+[smhDWMY]")  # as inspect_ai.model.CachePolicy reads it
 _AGAIN = "That was not the JSON object asked for. Give your verdict as that one JSON object alone."
 _SCHEMA_WORDS = ("schema", "response_format", "response format", "structured output", "json mode")
 _SCHEMA_STATUS = (None, 400, 404, 422, 501)
@@ -75,7 +78,7 @@ class InspectJudge:
     name
         Name in results; the model's by default.
     cache
-        True, or how long an answer is kept ("1W"). Draws, orders and judges never share one.
+        True, or how long an answer is kept ("12h", "1W"). Draws, orders and judges never share one.
     config
         Options of generation; `max_retries` and `attempt_timeout` are 3 and 120 s unless this or
         the model says otherwise.
@@ -100,7 +103,7 @@ class InspectJudge:
         self._given = model
         self._prompts = prompts
         self._name = name or str(model)
-        self._cache = cache
+        self._cache = _expiry(cache)
         self._config = config or GenerateConfig()
         self._structured = structured
         self._confidence = confidence
@@ -266,6 +269,13 @@ class InspectJudge:
 
 class _ProseError(Exception):
     """The reply is prose: another try may help."""
+
+
+def _expiry(cache: bool | str) -> bool | str:  # noqa: FBT001 - an option's value
+    """Refuse a time that Inspect would refuse at every call: each vote would be lost to it."""
+    if isinstance(cache, str) and not _EXPIRY.fullmatch(cache):
+        raise AskError(f"cache = {cache!r} must be True, False, or how long: '12h', '3D', '1W'")
+    return cache
 
 
 def usage_of(output: ModelOutput) -> Usage:

@@ -90,6 +90,8 @@ def known_models(name: str, given: Models) -> tuple[str | Model, ...]:
     """
     if isinstance(given, Model):
         return (given,)
+    if not isinstance(given, Sequence):
+        raise AskError(f"{name} = {given!r} must be a list, or names with commas between them")
     parts = list(given) if not isinstance(given, str) else [*listed(name, given)]
     if not parts:
         raise AskError(f"{name} must name one model or more")

@@ -13,7 +13,7 @@ from panopt.errors import AskError
 from panopt.judging.prompts import PromptMaker
 from panopt.judging.protocol import Judge
 from panopt.judging.verdict import Pairwise
-from panopt.jury import Jury
+from panopt.jury import Jury, check_options
 from panopt.shims.inspect.live.bench import Bench, question_of
 from panopt.shims.inspect.live.metrics import panel_agreement, panel_judges, panel_mean, panel_votes
 from panopt.shims.inspect.live.model_judge import InspectJudge
@@ -87,7 +87,8 @@ def pairwise_jury(  # noqa: PLR0913 - every option of a panel, each with a defau
     AskError
         Naming the option that is wrong.
     """
-    if not baseline.strip():
+    where: object = baseline  # -S gives whatever the command line says
+    if not isinstance(where, str) or not where.strip():
         raise AskError("baseline must be 'target' or a key of the samples' metadata")
     verdict = Pairwise(both_orders=both_orders, ties=ties)
     told = resource(rubric) if rubric is not None else DEFAULT_RUBRIC
@@ -104,6 +105,18 @@ def pairwise_jury(  # noqa: PLR0913 - every option of a panel, each with a defau
     }
     makers = {str(name): str(own) for name, own in mapping("families", families).items()}
     budget = budget_of(budget_calls, budget_tokens, budget_cost)
+    if models is None:  # what names no judge is refused before the run binds the role
+        check_options(
+            verdict,
+            rule=rule,
+            min_successful=min_successful,
+            repeats=repeats,
+            weights=shares or None,
+            assignment=assignment,
+            tie_break=tie_break,
+            timeout=timeout,
+            max_concurrency=max_concurrency,
+        )
 
     def seat(members: Sequence[Judge], spare: Sequence[Judge]) -> Jury:
         return Jury(

@@ -67,9 +67,10 @@ def panel_of(  # noqa: PLR0913 - every option of a rule, each with a default
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise AskError(f"scorers name {twice!r} twice")
-    if not 1 <= min_successful <= len(names):
+    quorum: object = min_successful  # -S gives whatever the command line says
+    if not isinstance(quorum, int) or not 1 <= quorum <= len(names):
         raise AskError(
-            f"min_successful = {min_successful} must lie in 1..{len(names)}, the panel's size"
+            f"min_successful = {min_successful!r} must lie in 1..{len(names)}, the panel's size"
         )
     verdict = kind_of(
         kind,

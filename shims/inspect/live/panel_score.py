@@ -35,6 +35,8 @@ RESERVED = frozenset({PANEL, PASSED, AGREEMENT, COUNT})
 
 MOST_RATIONALE = 4000  # characters
 MOST_ERROR = 160
+#: What is left out of the metadata where it is 0: nothing of the kind happened.
+COUNTED = frozenset({"abstained", "failed", "replaced", "flipped", "degraded", "asked", "calls"})
 STATUS = {"ok": "o", "abstained": "a", "failed": "f"}
 REASONS = {
     "all_failed": "grader_failed",
@@ -149,7 +151,11 @@ class Panel:
             "cost": used.cost,
         }
         calls = [call for vote in ruling.votes for call in vote.passes or (vote,)]
-        told = {name: given for name, given in jury.items() if given not in (None, 0, False)}
+        told = {
+            name: given
+            for name, given in jury.items()
+            if given is not None and (given or name not in COUNTED)
+        }
         return {"jury": told, "votes": self._votes(calls), **_texts(calls, self.kind)}
 
     def _votes(self, calls: Sequence[Vote]) -> dict[str, Any]:

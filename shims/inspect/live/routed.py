@@ -102,6 +102,7 @@ def routed_jury(  # noqa: PLR0913 - every option of a panel, each with a default
         Naming the option that is wrong.
     """
     # Imports numpy, which every run of Inspect would pay for.
+    from panopt.jury import check_options  # noqa: PLC0415
     from panopt.routed_jury import RoutedJury, read_router  # noqa: PLC0415
     from panopt.router import Router, RouterOptions  # noqa: PLC0415
 
@@ -129,6 +130,7 @@ def routed_jury(  # noqa: PLR0913 - every option of a panel, each with a default
         budget=budget_units,
         seed=seed,
     )
+    check_options(verdict, repeats=repeats, reduce=reduce, timeout=timeout)
     prices = {str(name): number("costs", cost) for name, cost in mapping("costs", costs).items()}
     makers = {str(name): str(own) for name, own in mapping("families", families).items()}
     told = resource(rubric) if rubric is not None else DEFAULT_RUBRIC

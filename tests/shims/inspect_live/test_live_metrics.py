@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 from inspect_ai.scorer import Metric, SampleScore, Score
 
+from panopt.errors import AskError
+from panopt.shims.inspect.live.cascade_metrics import cascade_rates
 from panopt.shims.inspect.live.metrics import (
     panel_agreement,
     panel_bias,
@@ -50,6 +54,15 @@ def test_metrics_are_safe_on_nothing_and_on_gaps(metric: Metric) -> None:
         for value in found.values():
             assert value is None or math.isfinite(value)
             assert value in (None, 0, 1, 3)
+
+
+@pytest.mark.parametrize("level", [0, 1, 95, math.nan, "0.9"])
+@pytest.mark.parametrize(
+    "metric", [panel_mean, panel_agreement, panel_votes, partial(panel_bias, "x"), cascade_rates]
+)
+def test_a_level_is_refused_before_the_run(metric: Callable[..., Metric], level: object) -> None:
+    with pytest.raises(AskError, match=r"level = .* must lie between 0 and 1"):
+        metric(level=level)
 
 
 def test_mean_is_wilsons_for_pass_and_fail_and_students_off_the_unit_range() -> None:

@@ -11,7 +11,11 @@ from inspect_ai.log import EvalLog, resolve_sample_attachments
 from inspect_ai.scorer import Score
 
 from panopt.errors import AskError
+from panopt.shims.inspect.live.cascade import cascade
 from panopt.shims.inspect.live.jury import jury
+from panopt.shims.inspect.live.pairwise import pairwise_jury
+from panopt.shims.inspect.live.panel_of import panel_of
+from panopt.shims.inspect.live.routed import routed_jury
 
 from .conftest import Replayed, Votes, metrics_of, scores_of
 
@@ -337,6 +341,53 @@ def test_J_1_J_2_J_3_bad_options_are_refused_when_the_scorer_is_made(
     given = {"models": "panopt-replay/a, panopt-replay/b"} | options
     with pytest.raises(AskError, match=message):
         jury(**given)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"min_successful": 0}, "min_successful = 0 must be a whole number, 1 or more"),
+        ({"min_successful": 2, "assignment": "cyclic"}, r"min_successful = 2 must lie in 1\.\.1"),
+        ({"repeats": 0}, "repeats = 0"),
+        ({"rule": "mode"}, "rule = 'mode'"),
+        ({"weights": {"x": -1}}, r"weights\['x'\] = -1.0 must be a finite number above 0"),
+        ({"reduce": "mode"}, "reduce = 'mode'"),
+        ({"tie_break": "last"}, "tie_break = 'last'"),
+        ({"assignment": "some"}, "assignment = 'some'"),
+        ({"timeout": 0}, "timeout = 0"),
+        ({"max_concurrency": 0}, "max_concurrency = 0"),
+        ({"families": "[1]"}, r"families = \[1\] must be an object"),
+        ({"models": 5}, "models = 5 must be a list"),
+        ({"models": "panopt-replay/a", "cache": "weekly"}, "cache = 'weekly' must be True, False"),
+    ],
+)
+def test_J_1_J_3_bad_options_are_refused_before_a_role_is_bound(
+    replayed: Replayed, options: dict[str, Any], message: str
+) -> None:
+    replayed.record_votes({"q": {"a": True}})
+    with pytest.raises(AskError, match=message):
+        jury(**options)
+
+
+def test_bad_options_of_other_scorers_are_refused_before_a_role_is_bound() -> None:
+    with pytest.raises(AskError, match="rule = 'mean' does not count Pairwise"):
+        pairwise_jury(rule="mean")
+    with pytest.raises(AskError, match="baseline must be"):
+        pairwise_jury(baseline=5)  # type: ignore[arg-type] # as -S baseline=5 gives it
+    with pytest.raises(AskError, match="repeats = 0"):
+        routed_jury(repeats=0)
+    with pytest.raises(AskError, match="a cascade takes one of certificate"):
+        cascade()
+    with pytest.raises(AskError, match="min_successful = 'all' must lie in 1"):
+        panel_of("a,b", min_successful="all")  # type: ignore[arg-type] # as above
+
+
+def test_zeros_that_are_facts_stay_in_the_metadata(replayed: Replayed) -> None:
+    options = {"kind": "numeric", "score_range": "-1,1", "threshold": 0}
+    log = replayed.log_of({"q": {"a": -0.5, "b": -0.5}}, **options)
+    told = facts(scores_of(log)["q"])
+    assert (told["threshold"], told["passed"], told["disagreement"]) == (0.0, False, 0.0)
+    assert "failed" not in told
 
 
 def test_scores_have_fixed_keys_plain_numbers_and_small_metadata(replayed: Replayed) -> None:

@@ -28,7 +28,7 @@ from panopt.judging.protocol import Answer, JudgeError, Question, Usage
 from panopt.judging.schema import VERDICT_NAME
 from panopt.shims.inspect.live.asked import ASKED, asked_of
 
-__all__ = ["ConfidenceReader", "InspectJudge", "usage_of"]
+__all__ = ["ConfidenceReader", "InspectJudge", "checked_cache", "usage_of"]
 
 #: Inspect's own defaults are retries without end and no limit of time.
 MAX_RETRIES = 3
@@ -103,7 +103,7 @@ class InspectJudge:
         self._given = model
         self._prompts = prompts
         self._name = name or str(model)
-        self._cache = _expiry(cache)
+        self._cache = checked_cache(cache)
         self._config = config or GenerateConfig()
         self._structured = structured
         self._confidence = confidence
@@ -271,8 +271,14 @@ class _ProseError(Exception):
     """The reply is prose: another try may help."""
 
 
-def _expiry(cache: bool | str) -> bool | str:  # noqa: FBT001 - an option's value
-    """Refuse a time that Inspect would refuse at every call: each vote would be lost to it."""
+def checked_cache(cache: bool | str) -> bool | str:  # noqa: FBT001 - an option's value
+    """Refuse a time that Inspect would refuse at every call: each vote would be lost to it.
+
+    Raises
+    ------
+    AskError
+        Naming `cache`.
+    """
     if isinstance(cache, str) and not _EXPIRY.fullmatch(cache):
         raise AskError(f"cache = {cache!r} must be True, False, or how long: '12h', '3D', '1W'")
     return cache

@@ -37,6 +37,7 @@ from panopt.shims.inspect.live.model_judge import (
     ATTEMPT_TIMEOUT,
     MAX_RETRIES,
     InspectJudge,
+    checked_cache,
     usage_of,
 )
 from panopt.shims.inspect.live.options import known_models, outspoken
@@ -123,6 +124,7 @@ def semantic_entropy(  # noqa: PLR0913 - every option of one estimate, each with
         Naming the option that is wrong.
     """
     _check(n, of, weights, correction, max_concurrency, timeout)
+    checked_cache(cache)
     for name, given in (("model", model), ("entailer", entailer)):
         if given is not None:
             known_models(name, given)

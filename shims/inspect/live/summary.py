@@ -85,12 +85,14 @@ def agreement_of(
 
 def judges_of(scores: Sequence[SampleScore]) -> Numbers:
     """Give the mean of each judge over its own votes; none for labels."""
-    names, votes, nominal = _votes(scores)
-    if nominal and _kind(scores) == "labelled":
+    kind = _kind(scores)
+    columns = _columns(scores)
+    if any(_is_label(vote, kind) for column in columns.values() for vote in column):
         return {}
     means: Numbers = {}
-    for name, column in zip(names, votes.T, strict=True):
-        given = column[~np.isnan(column)]
+    for name, column in columns.items():
+        votes = _numbers(column)
+        given = votes[~np.isnan(votes)]
         means[name] = float(given.mean()) if given.size else None
     return means
 
@@ -123,11 +125,10 @@ def votes_of(scores: Sequence[SampleScore], *, level: float = 0.95) -> Numbers:
 def bias_of(scores: Sequence[SampleScore], *, label: str, level: float = 0.95) -> Numbers:
     """Give the mean difference of panel and judges from human labels, with intervals."""
     humans = _numbers([(score.sample_metadata or {}).get(label) for score in scores])
-    names, votes, _ = _votes(scores)
-    panel = _numbers([_of(score, PANEL) for score in scores])
     found: Numbers = {}
-    for name, column in ((PANEL, panel), *zip(names, votes.T, strict=True)):
-        found |= _interval(name, f"{name} ", column - humans, scores, level)
+    columns = {PANEL: [_of(score, PANEL) for score in scores]} | _columns(scores)
+    for name, column in columns.items():
+        found |= _interval(name, f"{name} ", _numbers(column) - humans, scores, level)
     return found
 
 
@@ -147,11 +148,17 @@ def _interval(
     }
 
 
+def _columns(scores: Sequence[SampleScore]) -> dict[str, list[Any]]:
+    """Give what each judge said of each response, by name; None where it has no vote."""
+    dicts = [score.score.value for score in scores if isinstance(score.score.value, dict)]
+    names = sorted({key for value in dicts for key in value} - RESERVED)
+    return {name: [_of(score, name) for score in scores] for name in names}
+
+
 def _votes(scores: Sequence[SampleScore]) -> tuple[list[str], Floats, bool]:
     """Give names of the judges, their votes (scores, judges) and whether they are categories."""
-    dicts = [score.score.value for score in scores if isinstance(score.score.value, dict)]
-    names = sorted({key for value in dicts for key in value} - RESERVED - {PASSED})
-    columns = [[_of(score, name) for score in scores] for name in names]
+    told = _columns(scores)
+    names, columns = list(told), list(told.values())
     kind = _kind(scores)
     given = {str(vote) for column in columns for vote in column if _is_label(vote, kind)}
     labels = sorted(given)

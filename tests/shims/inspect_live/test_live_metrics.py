@@ -65,6 +65,25 @@ def test_a_level_is_refused_before_the_run(metric: Callable[..., Metric], level:
         metric(level=level)
 
 
+def test_bias_of_labels_that_are_numbers_is_on_the_scale_of_the_humans() -> None:
+    told = {"kind": "labelled", "outcome": "decided"}
+    scores = [
+        score(i, {"panel": own, "a": own, "b": "5"}, told, human=int(own))
+        for i, own in enumerate("13355")
+    ]
+    found = of(panel_bias("human"), scores)
+    assert (found["panel"], found["a"]) == (0.0, 0.0)
+    assert found["b"] == pytest.approx(1.6)  # 5 - (1 + 3 + 3 + 5 + 5) / 5
+
+
+def test_judges_of_labels_have_no_mean_whoever_wrote_the_score() -> None:
+    scores = [
+        score(i, {"panel": own, "a": own, "b": "bad"}) for i, own in enumerate(["good", "bad"])
+    ]
+    assert of(panel_judges(), scores) == {}
+    assert of(panel_bias("human"), scores)["a"] is None
+
+
 def test_mean_is_wilsons_for_pass_and_fail_and_students_off_the_unit_range() -> None:
     found = of(panel_mean(), [score(i, {"panel": float(i < 8)}) for i in range(10)])
     assert found == {

@@ -16,6 +16,7 @@ from panopt.shims.inspect.live.jury import jury
 from panopt.shims.inspect.live.pairwise import pairwise_jury
 from panopt.shims.inspect.live.panel_of import panel_of
 from panopt.shims.inspect.live.routed import routed_jury
+from panopt.shims.inspect.live.semantic import semantic_entropy
 
 from .conftest import Replayed, Votes, metrics_of, scores_of
 
@@ -374,6 +375,8 @@ def test_bad_options_of_other_scorers_are_refused_before_a_role_is_bound() -> No
         pairwise_jury(rule="mean")
     with pytest.raises(AskError, match="baseline must be"):
         pairwise_jury(baseline=5)  # type: ignore[arg-type] # as -S baseline=5 gives it
+    with pytest.raises(AskError, match="cache = 'weekly' must be True, False"):
+        semantic_entropy(cache="weekly")
     with pytest.raises(AskError, match="repeats = 0"):
         routed_jury(repeats=0)
     with pytest.raises(AskError, match="a cascade takes one of certificate"):

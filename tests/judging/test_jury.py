@@ -430,6 +430,7 @@ def test_a_spent_budget_is_told_and_never_replaced(scripted: type[Any], ask: Ask
     third = ask(jury)
     assert (third.outcome, third.n_failed, third.usage.calls) == ("all_failed", 3, 0)
     assert {vote.failure.kind for vote in third.votes} == {"budget"}
+    assert third.reason == "the budget is spent: none of 3 judges was asked"
     assert budget.spent.calls == 5
     assert spare.asked == []
 

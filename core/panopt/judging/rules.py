@@ -216,6 +216,8 @@ def _why_missing(outcome: str, votes: tuple[Vote, ...], n: int, least: int) -> s
         return f"{n} of {len(votes)} judges voted, {least} must ({told})"
     if outcome == "no_votes":
         return "no judge was asked"
+    if all(vote.failure is not None and vote.failure.kind == "budget" for vote in votes):
+        return f"the budget is spent: none of {len(votes)} judges was asked"
     return f"all {len(votes)} judges {outcome.removeprefix('all_')}"
 
 

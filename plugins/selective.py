@@ -18,6 +18,7 @@ from panopt.findings import Finding, Findings
 from panopt.records.ask import Ask
 from panopt.records.calibration import Calibration, calibrate, certify
 from panopt.records.consensus import Consensus
+from panopt.records.label_doubts import one_sided, unread
 from panopt.records.matrix import Matrix
 from panopt.records.standing import certificate_of
 from panopt.spec import hookimpl
@@ -59,7 +60,9 @@ def panopt_analyze(matrix: Matrix, consensus: Consensus, ask: Ask) -> Findings |
         _coverage(matrix, consensus, result),
         agreement,
     )
-    notes = []
+    notes = [text for text in (unread(matrix),) if text is not None]
+    seen = one_sided(matrix, threshold=ask.threshold) if result.feasible else None
+    notes += [] if seen is None else [f"{matrix.criterion!r}: {seen}"]
     if calibration.n_tied:
         notes.append(
             f"{calibration.n_tied} labelled responses of {matrix.criterion!r} count as "

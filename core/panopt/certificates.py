@@ -19,6 +19,7 @@ from panopt.records.cascade import CASCADE
 from panopt.records.cascade_certificate import certify_judges
 from panopt.records.certificate import Certificate, Deciding, Seen
 from panopt.records.consensus import Consensus
+from panopt.records.label_doubts import one_sided, unread
 from panopt.records.matrix import Matrix
 from panopt.records.scope import scope_of
 from panopt.records.settle import settle_scales
@@ -81,16 +82,17 @@ def certify(
         raise AskError(f"criterion {criterion!r} has human labels but no judge; read a log too")
     versions = versions_of(host)
     if ask.cascade:
-        return certify_judges(
+        made = certify_judges(
             rows, matrix, ask, data=study.digest, date=when, versions=_told(versions, host, CASCADE)
         )
+        return made.model_copy(update={"warnings": (*made.warnings, *_doubts(matrix, ask))})
     if ask.costs:
         raise AskError("option costs is of a cascade: name its judges, cheap to strong (cascade)")
     consensus = _consensus(rows, matrix, ask, host)
     labelled = calibrate(matrix, consensus, ask)
     found = certify_threshold(labelled, ask)
     if not found.feasible:
-        raise CertificateError(f"criterion {criterion!r}: {_short(labelled, found)}")
+        raise CertificateError(f"criterion {criterion!r}: {_short(matrix, labelled, found)}")
     return Certificate(
         scope=scope_of(rows, matrix, consensus, ask),
         deciding=(Deciding(judge="panel", threshold=found.threshold),),
@@ -108,7 +110,7 @@ def certify(
         promised=labelled.promised,
         method=found.method,
         assumption=found.assumption,
-        warnings=_warnings(labelled, matrix, consensus, ask),
+        warnings=(*_warnings(labelled, matrix, consensus, ask), *_doubts(matrix, ask)),
         seen=_seen(labelled, matrix, consensus, ask),
         seed=ask.seed,
         data=study.digest,
@@ -202,18 +204,27 @@ def _consensus(rows: Study, matrix: Matrix, ask: Ask, host: Host) -> Consensus:
     return consensus
 
 
-def _short(labelled: Calibration, found: CertifiedThreshold) -> str:
+def _short(matrix: Matrix, labelled: Calibration, found: CertifiedThreshold) -> str:
     """Say why nothing is certified, and how many labels it would take."""
-    if not found.n_labels:
+    if found.n_labels:
+        why = found.reason or "nothing is certified"
+        if found.n_labels < found.labels_needed:  # which the reason tells
+            return f"{why}, and more with errors"
+    else:
         why = "no response has both a human label and a panel verdict"
         if labelled.n_undecided:
             why += f" ({labelled.n_undecided} labelled ones have no verdict)"
-    else:
-        why = found.reason or "nothing is certified"
+        why = unread(matrix) or why
     return (
         f"{why}; alpha = {found.alpha:g} at delta = {found.delta:g} takes at least "
         f"{found.labels_needed} labelled responses above the threshold, and more with errors"
     )
+
+
+def _doubts(matrix: Matrix, ask: Ask) -> list[str]:
+    """Say what speaks against the labels themselves."""
+    found = (unread(matrix), one_sided(matrix, threshold=ask.threshold))
+    return [text for text in found if text is not None]
 
 
 def _warnings(

@@ -251,7 +251,7 @@ def test_too_few_labels_are_a_refusal_with_the_number(
     few = table("few.csv", "item,score\n" + "".join(f"i0-{i},1\n" for i in range(10)))
     words = fails("calibrate", logs, "--labels", few, "--out", tmp_path / "c.json")
     assert "10 labels cannot certify alpha = 0.1 at delta = 0.1" in words
-    assert "takes at least 22 labelled responses" in words
+    assert "22 without a single error are needed, and more with errors" in words
     words = fails("calibrate", logs, "--out", tmp_path / "c.json")
     assert "no response has both a human label and a panel verdict" in words
 

@@ -367,7 +367,7 @@ def test_hardly_any_verdicts_are_no_trouble(n: int, certificate: Certificate) ->
     ("labels", "message"),
     [
         (0, "no response has both a human label and a panel verdict; .* at least 22 labelled"),
-        (21, "21 labels cannot certify .*at least 22 labelled responses"),
+        (21, "21 labels cannot certify .*22 without a single error are needed, and more"),
     ],
 )
 def test_too_few_labels_are_refused_with_the_number(labels: int, message: str) -> None:

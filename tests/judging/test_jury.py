@@ -435,6 +435,21 @@ def test_a_spent_budget_is_told_and_never_replaced(scripted: type[Any], ask: Ask
     assert spare.asked == []
 
 
+def test_answers_from_a_cache_are_free(scripted: type[Any], ask: Ask) -> None:
+    paid = Usage(calls=1, input_tokens=5, output_tokens=5, cost=0.5)
+    budget = Budget(calls=3, tokens=30, cost=1.0)
+    kept = Jury(
+        [scripted("a", Answer(verdict=True, usage=paid, cached=True))],
+        kind=Boolean(),
+        budget=budget,
+    )
+    assert [ask(kept).outcome for _ in range(5)] == ["decided"] * 5
+    assert (budget.spent.calls, budget.spent.cost) == (0, 0.0)
+    fresh = Jury([scripted("a", Answer(verdict=True, usage=paid))], kind=Boolean(), budget=budget)
+    assert [ask(fresh).outcome for _ in range(3)] == ["decided"] * 2 + ["all_failed"]
+    assert (budget.spent.calls, budget.spent.cost) == (2, 1.0)
+
+
 def test_no_call_is_bought_that_cannot_decide(scripted: type[Any], ask: Ask) -> None:
     budget = Budget(calls=2)
     judges = panel(scripted, YES, YES, YES)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CUT", "ask", "end_of_task"]
 
+FREE = Usage(calls=0, input_tokens=0, output_tokens=0, cost=0.0)
 CUT = "the call was cancelled, and nobody outside asked for that"
 
 
@@ -46,7 +47,8 @@ async def ask(  # noqa: PLR0913 - whom, what, how long, and who is told
     timeout
         Seconds it may take; None: any.
     settle
-        Is told what the call took, in any case: None where it was broken off.
+        Is told what the call took, in any case: None where it was broken off, nothing where the
+        answer came from a cache.
     ending
         Tells whether a cancellation comes from outside, as :func:`end_of_task` of the task that
         waits for this one; by default of this one.
@@ -101,6 +103,8 @@ async def ask(  # noqa: PLR0913 - whom, what, how long, and who is told
             if failure is late and vote.status == "failed" and spent.cost is None
             else vote.usage
         )
+        if vote.cached and usage is not None and usage.calls == 1:
+            usage = FREE
         return vote
     finally:
         if settle is not None:

@@ -69,6 +69,10 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "panopt.labelling": (*GROUND, "panopt.writing"),
     "panopt.certificates": (*GROUND, "panopt.host", "panopt.analysis", "panopt.writing"),
     "panopt.replay": (*GROUND, "panopt.host", "panopt.analysis", "panopt.certificates"),
+    "panopt.lineup": (*GROUND, "panopt.host", "panopt.analysis", "panopt.reading"),
+    "panopt.comparison": (*GROUND, "panopt.host", "panopt.lineup"),
+    "panopt.effect": (*GROUND, "panopt.host", "panopt.lineup"),
+    "panopt.gate": (*GROUND, "panopt.host", "panopt.lineup"),
     "panopt.policies": (
         *GROUND,
         "panopt.judging",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from panopt.analysis import analyze
     from panopt.certificates import certify, read_certificate, write_certificate
+    from panopt.comparison import compare
     from panopt.errors import (
         AskError,
         CertificateError,
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
         SourceError,
     )
     from panopt.findings import Finding, Findings
+    from panopt.gate import run_gate
     from panopt.host import Host
-    from panopt.reading import read
+    from panopt.reading import read, read_sides
     from panopt.records.ask import Ask, Reading
     from panopt.records.certificate import Certificate
+    from panopt.records.comparison import Comparison
     from panopt.records.consensus import Consensus, JudgeQuality
     from panopt.records.decisions import Decisions
     from panopt.records.judgment import Judgment
@@ -43,6 +46,7 @@ __all__ = [
     "AskError",
     "Certificate",
     "CertificateError",
+    "Comparison",
     "Consensus",
     "Counts",
     "CriterionReplay",
@@ -67,10 +71,13 @@ __all__ = [
     "Study",
     "analyze",
     "certify",
+    "compare",
     "hookimpl",
     "read",
     "read_certificate",
+    "read_sides",
     "replay_study",
+    "run_gate",
     "write",
     "write_certificate",
 ]
@@ -78,6 +85,7 @@ __all__ = [
 _HOMES = {
     "panopt.analysis": ("analyze",),
     "panopt.certificates": ("certify", "read_certificate", "write_certificate"),
+    "panopt.comparison": ("compare",),
     "panopt.errors": (
         "AskError",
         "CertificateError",
@@ -88,10 +96,12 @@ _HOMES = {
         "SourceError",
     ),
     "panopt.findings": ("Finding", "Findings"),
+    "panopt.gate": ("run_gate",),
     "panopt.host": ("Host",),
-    "panopt.reading": ("read",),
+    "panopt.reading": ("read", "read_sides"),
     "panopt.records.ask": ("Ask", "Reading"),
     "panopt.records.certificate": ("Certificate",),
+    "panopt.records.comparison": ("Comparison",),
     "panopt.records.consensus": ("Consensus", "JudgeQuality"),
     "panopt.records.decisions": ("Decisions",),
     "panopt.records.judgment": ("Judgment",),

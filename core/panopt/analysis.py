@@ -19,7 +19,7 @@ from panopt.records.settle import settle_scales
 from panopt.records.standing import certificate_of
 from panopt.records.study import Study
 
-__all__ = ["aggregate", "analyze", "choose_method", "versions_of"]
+__all__ = ["aggregate", "aggregate_or_fall_back", "analyze", "choose_method", "versions_of"]
 
 #: Fewer labelled responses than this do not anchor the bias of a single judge or two.
 ANCHOR_LABELS = 20
@@ -171,6 +171,19 @@ def aggregate(study: Study, matrix: Matrix, ask: Ask, host: Host, why: str) -> C
         For a method that is unknown or cannot aggregate this criterion.
     """
     return _asked_for(study, matrix, ask, host, _generators(matrix, ask), why)
+
+
+def aggregate_or_fall_back(
+    study: Study, matrix: Matrix, ask: Ask, host: Host
+) -> tuple[Consensus, list[Problem]]:
+    """Aggregate one criterion as `analyze` does, and tell of a method that broke down over it.
+
+    Raises
+    ------
+    AskError
+        For a method that was asked for and is unknown or cannot aggregate this criterion.
+    """
+    return _aggregate(study, matrix, ask, host, _generators(matrix, ask))
 
 
 def _generators(matrix: Matrix, ask: Ask) -> Generators:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from panopt.errors import AskError, LabelsError, NotALogError, SourceError
 from panopt.host import Host
+from panopt.records.arrow import coded
 from panopt.records.ask import Reading
 from panopt.records.labels import attach_labels
 from panopt.records.runs import drop_twins, warn_of_doubles
@@ -17,7 +18,7 @@ from panopt.records.settle import drop_copies, settle_scales
 from panopt.records.source import MARK, REPORT_FILES, SourceFile
 from panopt.records.study import Study
 
-__all__ = ["find_sources", "read", "read_labels"]
+__all__ = ["apart", "find_sources", "read", "read_labels", "read_sides"]
 
 Progress = Callable[[str, float], None]
 
@@ -137,26 +138,101 @@ def read(
     host = host or Host()
     reading = reading or Reading()
     declared = {judge: Scale.parse(text) for judge, text in reading.scales}
-    parts, passed_over = _read_all(find_sources(places, host), reading, host, progress)
+    study, notes = _gathered(find_sources(places, host), reading, host, progress)
+    _refuse_no_humans(study, reading)
+    study = warn_of_doubles(study)
+    if labels is not None:
+        study = read_labels(study, labels, reading=reading, criterion=criterion, host=host)
+    study, inferred = settle_scales(study, declared, off_scale=reading.off_scale)
+    study = _with_notes(study, (*notes, *inferred))
+    if reading.strict:
+        _refuse_warnings(study)
+    return study
+
+
+def read_sides(
+    *places: str | Path,
+    labels: str | Path | None = None,
+    reading: Reading | None = None,
+    criterion: Sequence[str] = (),
+    host: Host | None = None,
+    progress: Progress | None = None,
+) -> tuple[Study, ...]:
+    """Read what is to be compared: a study a place, with scales that hold for all of them.
+
+    As :func:`read`, but that what stands in two places is not taken for a copy: baseline and
+    candidate may well name their runs alike.
+
+    Raises
+    ------
+    SourceError, LabelsError, AskError
+        Also for a file that is in two of the places, and for a place without any judgment.
+    """
+    host = host or Host()
+    reading = reading or Reading()
+    declared = {judge: Scale.parse(text) for judge, text in reading.scales}
+    found = [find_sources([place], host) for place in places]
+    seen: dict[str, str] = {}
+    for place, sources in zip(map(str, places), found, strict=True):
+        for source in sources:
+            key = source.location if source.is_remote else str(source.path.resolve())
+            if key in seen:
+                raise AskError(f"{source.location} is named twice: a log cannot be both sides")
+            seen[key] = place
+    gathered = [_gathered(sources, reading, host, progress) for sources in found]
+    sides = apart([side for side, _ in gathered])
+    runs = [set(side.table["run"].unique().to_pylist()) for side in sides]
+    study = Study.concat(sides)
+    _refuse_no_humans(study, reading)
+    if labels is not None:
+        study = read_labels(study, labels, reading=reading, criterion=criterion, host=host)
+    study, inferred = settle_scales(study, declared, off_scale=reading.off_scale)
+    study = _with_notes(study, (*(note for _, notes in gathered for note in notes), *inferred))
+    if reading.strict:
+        _refuse_warnings(study)
+    parts, first = [], 0
+    for number, (side, own) in enumerate(zip(sides, runs, strict=True), 1):
+        last = first + len(side.sources) if number < len(sides) else len(study.sources)
+        parts.append(Study(study.where("run", own).table, study.sources[first:last]))
+        first = last
+    return tuple(parts)
+
+
+def apart(sides: Sequence[Study]) -> tuple[Study, ...]:
+    """Give runs of several studies names of their own, so that their responses stay apart."""
+    seen: set[str] = set()
+    parts = []
+    for number, side in enumerate(sides, 1):
+        codes, names = side.codes("run")
+        fresh = [f"{name}#{number}" if name in seen else name for name in names]
+        while seen & set(fresh) or len(set(fresh)) < len(fresh):
+            fresh = [f"{name}#{number}" for name in fresh]
+        seen |= set(fresh)
+        renamed = fresh != names
+        parts.append(side.with_column("run", coded(codes, fresh)) if renamed else side)
+    return tuple(parts)
+
+
+def _gathered(
+    sources: Sequence[SourceFile], reading: Reading, host: Host, progress: Progress | None
+) -> tuple[Study, tuple[str, ...]]:
+    """Read sources into one study, each judgment once, and say what was dropped."""
+    parts, passed_over = _read_all(sources, reading, host, progress)
     study = Study.concat(parts)
     if not len(study):
         names = ", ".join(source.location for source in study.sources[:3])
         raise SourceError("holds no judgment: nothing was scored by a judge", source=names)
+    study, twins = drop_twins(study)
+    study, copies = drop_copies(study)
+    return study, (*passed_over, *twins, *copies)
+
+
+def _refuse_no_humans(study: Study, reading: Reading) -> None:
     if reading.human and not len(study.where("judge_kind", "human")):
         raise AskError(
             f"option human = {reading.human!r}: no judge, scorer, metric or column of these "
             f"sources has that name; judges are {', '.join(sorted(study.codes('judge')[1])[:10])}"
         )
-    study, twins = drop_twins(study)
-    study, copies = drop_copies(study)
-    study = warn_of_doubles(study)
-    if labels is not None:
-        study = read_labels(study, labels, reading=reading, criterion=criterion, host=host)
-    study, inferred = settle_scales(study, declared, off_scale=reading.off_scale)
-    study = _with_notes(study, (*passed_over, *twins, *copies, *inferred))
-    if reading.strict:
-        _refuse_warnings(study)
-    return study
 
 
 def _read_all(

@@ -12,7 +12,9 @@ import typer
 
 from panopt.cli.analyze import analyze
 from panopt.cli.calibrate import calibrate
+from panopt.cli.compare import compare
 from panopt.cli.demo import demo
+from panopt.cli.gate import gate
 from panopt.cli.plugins import plugins
 from panopt.cli.power import power
 from panopt.cli.replay import replay
@@ -55,6 +57,8 @@ def _options(
 
 app.command()(analyze)
 app.command()(calibrate)
+app.command()(compare)
+app.command()(gate)
 app.command()(power)
 app.command()(replay)
 app.command()(plugins)

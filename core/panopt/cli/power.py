@@ -27,6 +27,7 @@ from panopt.cli.sources import (
     Seed,
     Strict,
     Tier,
+    read_apart,
     read_logs,
     reading_of,
 )
@@ -82,6 +83,16 @@ def power(  # noqa: PLR0913 - one parameter an option
         bool,
         typer.Option("--cost", help="Say which calls, tokens and money an evaluation takes."),
     ] = False,
+    effect: Annotated[
+        float | None,
+        typer.Option(
+            help="Say what showing this difference between two systems takes; a log a system."
+        ),
+    ] = None,
+    wanted: Annotated[
+        float, typer.Option("--power", help="--effect: probability of showing it.")
+    ] = 0.8,
+    alpha: Annotated[float, typer.Option(help="--effect: level of the test.")] = 0.05,
     items: Annotated[
         int | None,
         typer.Option(help="Items to be judged; as in the logs if not given.", rich_help_panel=COST),
@@ -138,8 +149,10 @@ def power(  # noqa: PLR0913 - one parameter an option
     strict: Strict = False,
 ) -> None:
     """Plan the next evaluation from judged logs: items, judges, repeats, calls, tokens, money."""
-    if design == cost:
-        raise AskError("panopt power answers one question at a time: give --design or --cost")
+    if design + cost + (effect is not None) != 1:
+        raise AskError(
+            "panopt power answers one question at a time: give --design or --cost, or --effect"
+        )
     if design and se is None:
         raise AskError("--design needs --se, the standard error that is wanted")
     from panopt.host import Host  # noqa: PLC0415 - the command line starts fast
@@ -162,6 +175,32 @@ def power(  # noqa: PLR0913 - one parameter an option
         low_memory=low_memory,
         strict=strict,
     )
+    if effect is not None:
+        from panopt.cli.effect import show_effect  # noqa: PLC0415
+        from panopt.effect import plan_effect  # noqa: PLC0415
+        from panopt.lineup import short_names  # noqa: PLC0415
+
+        host = Host()
+        show_effect(
+            plan_effect(
+                read_apart(logs, labels=labels, reading=reading, criterion=(), host=host),
+                effect=effect,
+                ask=ask,
+                alpha=alpha,
+                power=wanted,
+                cost_call=cost_call,
+                cost_item=cost_item,
+                max_judges=max_judges,
+                max_repeats=max_repeats,
+                names=short_names(logs),
+                host=host,
+            ),
+            effect=effect,
+            alpha=alpha,
+            power=wanted,
+            as_json=as_json,
+        )
+        return
     if cost or se is None:
         from panopt.cli.spending import prices_of, show_spending  # noqa: PLC0415
 

@@ -37,6 +37,7 @@ __all__ = [
     "Strict",
     "Tier",
     "name_value",
+    "read_apart",
     "read_logs",
     "reading_of",
 ]
@@ -136,6 +137,29 @@ def read_logs(
     with _bar() as progress:
         return read(
             *logs,
+            labels=labels,
+            reading=reading,
+            criterion=criterion,
+            host=host,
+            progress=progress,
+        )
+
+
+def read_apart(
+    places: Sequence[str],
+    *,
+    labels: Path | None,
+    reading: Reading,
+    criterion: Sequence[str],
+    host: Host,
+) -> tuple[Study, ...]:
+    """Read the sides of a comparison, with a bar for a person who waits."""
+    from panopt.reading import read_sides  # noqa: PLC0415 - a fast start
+
+    _spare_pandas()
+    with _bar() as progress:
+        return read_sides(
+            *places,
             labels=labels,
             reading=reading,
             criterion=criterion,

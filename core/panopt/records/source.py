@@ -117,6 +117,8 @@ class Source:
     attempt: tuple[str, str] | None = None
     """The task its run is an attempt at, and when that began (UTC, ISO 8601). A later attempt
     takes over the responses that earlier ones completed."""
+    task: str | None = None
+    """Name of the task that was run, where the source tells."""
     counts: Counts = field(default_factory=Counts)
     columns: tuple[str, ...] = ()
     """Which of the study's columns a table gave; empty for logs."""

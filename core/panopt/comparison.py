@@ -1,0 +1,396 @@
+"""Compare systems on the items they share: differences, their uncertainty, ranks and strengths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from panopt.errors import AskError
+from panopt.host import Host
+from panopt.lineup import Lineup, line_ups, short_names
+from panopt.records.ask import Ask
+from panopt.records.comparison import Comparison, Missing, PairResult, Sources, Standing
+from panopt.records.pairing import Contender, Items, by_item_and_judge
+from panopt.records.study import Study
+from panopt.stats.bradley_terry import BradleyTerry, bradley_terry
+from panopt.stats.judge_sample import judged_difference
+from panopt.stats.mean import mean_interval
+from panopt.stats.multiple import benjamini_hochberg, holm
+from panopt.stats.paired import Method, paired_difference
+from panopt.stats.paired_wins import win_rate
+from panopt.stats.ranks import RankIntervals, rank_intervals
+from panopt.stats.signflip import permutation_test
+
+__all__ = ["compare"]
+
+Floats = NDArray[np.float64]
+
+#: Comparisons of two systems on an item beyond which strengths take too much memory.
+MOST_COMPARISONS = 4_000_000
+
+#: Fewer resamples than this reach no further than an interval's ends.
+FEWEST_DRAWS = 1000
+
+HOLDS = {
+    "items": (
+        "which items were asked, of all like them (clusters of items stay together)",
+        "chance that is new with every item: in answers, and in verdicts of single judges",
+    ),
+    "items+judges": (
+        "which items were asked, of all like them (clusters of items stay together)",
+        "which judges were asked, of all like them, and their repeats",
+    ),
+}
+HOLDS_NOT = {
+    "items": (
+        "that other judges might like one of the systems better (--sources items+judges does)",
+        "what all judges there are get wrong together",
+    ),
+    "items+judges": ("what all judges there are get wrong together",),
+}
+
+
+def compare(  # noqa: PLR0913 - options
+    *studies: Study,
+    ask: Ask | None = None,
+    sources: Sources = "items",
+    method: Method = "t",
+    cluster: str = "auto",
+    passed: bool = False,
+    names: Sequence[str] | None = None,
+    force: bool = False,
+    host: Host | None = None,
+) -> tuple[Comparison, ...]:
+    """Compare the systems of one or several studies, criterion by criterion.
+
+    Parameters
+    ----------
+    studies
+        One study that holds several systems, or several studies, as
+        :func:`panopt.reading.read_sides` gives them. Every system of every study is a contender;
+        items are matched by their ids, epochs of an item averaged.
+    ask
+        Options: `criterion`, `aggregate`, `level`, `threshold`, `min_successful`, `seed`,
+        `n_boot` (1000 or more).
+    sources
+        ``items``: the panel as it is, on other items; ``items+judges``: other judges, too. Then
+        the difference is the mean over judges of what each one sees.
+    method
+        Interval of a difference: ``t``, ``bca`` or ``percentile``.
+    cluster
+        ``auto``: named clusters of items where logs tell them; ``item``: each item its own;
+        ``family``: task families.
+    passed
+        Compare pass rates at the threshold rather than mean scores.
+    names
+        Short name of each study; its file where not given.
+    force
+        Go on though tasks or criteria differ, or all scores tie.
+    host
+        Plugins; the installed ones where not given.
+
+    Returns
+    -------
+    tuple
+        A comparison a criterion.
+
+    Raises
+    ------
+    AskError
+        For options off their range, and where nothing can be compared: no common item, one item
+        alone, ties everywhere, a criterion that a study lacks, other tasks.
+    """
+    ask = ask or Ask()
+    if not studies:
+        raise AskError("compare needs a study, or several")
+    if sources not in get_args(Sources):
+        raise AskError(f"sources = {sources!r} must be one of {', '.join(get_args(Sources))}")
+    if method not in get_args(Method):
+        raise AskError(f"method = {method!r} must be one of {', '.join(get_args(Method))}")
+    if method != "t" and ask.n_boot < FEWEST_DRAWS:
+        raise AskError(f"n_boot = {ask.n_boot} must be {FEWEST_DRAWS} or more")
+    titles = short_names([_place(study, k) for k, study in enumerate(studies, 1)])
+    if names is not None and len(names) != len(studies):
+        raise AskError(f"names has {len(names)} entries for {len(studies)} studies")
+    found = line_ups(
+        studies,
+        ask,
+        names=titles if names is None else names,
+        cluster=cluster,
+        passed=passed,
+        force=force,
+        host=host or Host(),
+    )
+    return tuple(_compared(one, ask, sources=sources, method=method, force=force) for one in found)
+
+
+def _place(study: Study, number: int) -> str:
+    return study.sources[0].location if study.sources else f"study {number}"
+
+
+def _compared(
+    lineup: Lineup, ask: Ask, *, sources: Sources, method: Method, force: bool
+) -> Comparison:
+    contenders, items = lineup.contenders, lineup.items
+    if sources == "items+judges" and lineup.matrix.n_judges < 2:
+        raise AskError(
+            f"criterion {lineup.criterion!r} has one judge, {lineup.matrix.judges[0]!r}: how "
+            "judges differ cannot be told; use --sources items"
+        )
+    rng = np.random.default_rng(ask.seed)
+    of_judge = [by_item_and_judge(lineup.matrix, one) for one in contenders]
+    pairs = [
+        _pair(lineup, (a, b), of_judge, ask, sources=sources, method=method, rng=rng)
+        for a, b in combinations(range(len(contenders)), 2)
+    ]
+    if not force:
+        _refuse_pointless(lineup, pairs)
+    p = [np.nan if one.p is None else one.p for one in pairs]
+    pairs = [
+        replace(one, p_holm=_number(strict), p_bh=_number(lenient))
+        for one, strict, lenient in zip(pairs, holm(p), benjamini_hochberg(p), strict=True)
+    ]
+    ranks = strengths = None
+    notes = list(lineup.notes)
+    if len(contenders) > 2:
+        ranks = rank_intervals(
+            items.scores, clusters=items.clusters, alpha=1.0 - ask.level, rng=rng
+        )
+        strengths, why = _strengths(items, contenders, 1.0 - ask.level)
+        notes += [f"no ranks: {ranks.reason}"] if ranks.reason else []
+        notes += [f"no strengths: {why}"] if why else []
+    if items.clusters is not None:
+        groups = int(items.clusters.max()) + 1
+        notes.append(f"{len(items.names):,} items in {groups:,} clusters, which are the units")
+    warnings = [*lineup.mixed, *lineup.warnings]
+    copies = sum(cached for cached, _ in lineup.cached)
+    if copies:
+        warnings.append(f"{copies:,} verdicts are copies out of a cache: no evidence of their own")
+    if sources == "items+judges":
+        notes.append(
+            f"differences are means over judges; means of systems are by "
+            f"{lineup.consensus.method}, with intervals over items"
+        )
+    if len(pairs) > 1:
+        notes.append(f"p-values are adjusted for {len(pairs)} pairs; intervals hold pair by pair")
+    return Comparison(
+        lineup.criterion,
+        lineup.measure,
+        lineup.consensus.method if sources == "items" else "mean over judges",
+        lineup.consensus.why if sources == "items" else "judges are a sample",
+        sources,
+        HOLDS[sources],
+        HOLDS_NOT[sources],
+        ask.level,
+        _standings(lineup, ask, ranks, strengths),
+        tuple(pairs),
+        ranks,
+        strengths,
+        tuple(notes),
+        tuple(dict.fromkeys(warnings)),
+    )
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _pair(  # noqa: PLR0913 - the parts of one result
+    lineup: Lineup,
+    which: tuple[int, int],
+    of_judge: Sequence[Floats],
+    ask: Ask,
+    *,
+    sources: Sources,
+    method: Method,
+    rng: np.random.Generator,
+) -> PairResult:
+    a, b = which
+    items, contenders, alpha = lineup.items, lineup.contenders, 1.0 - ask.level
+    x, y = items.scores[:, a], items.scores[:, b]
+    common = ~(np.isnan(x) | np.isnan(y))
+    x, y = x[common], y[common]
+    keys = None if items.clusters is None else items.clusters[common]
+    found = paired_difference(
+        x, y, clusters=keys, alpha=alpha, method=method, n_boot=max(ask.n_boot, 1000), rng=rng
+    )
+    won = win_rate(x, y, clusters=keys, alpha=alpha)
+    seen = of_judge[a] - of_judge[b]
+    means = _column_means(seen)
+    value, low, high, se = found.value, found.low, found.high, found.se
+    how, reason, notes = found.method, found.reason, found.notes
+    n, n_clusters = found.n, found.n_clusters
+    if sources == "items":
+        test = permutation_test(x, y, clusters=keys, rng=rng)
+        p, exact, p_how = test.p, test.exact, f"sign flips of clusters, {test.method}"
+        if (
+            test.exact
+            and keys is None
+            and bool(np.isin(x, (0, 1)).all() & np.isin(y, (0, 1)).all())
+        ):
+            p_how = "McNemar's exact test"
+    else:
+        used = _clusters_of_all(lineup, seen)
+        judged = judged_difference(seen, clusters=used, alpha=alpha)
+        value, low, high, se = judged.value, judged.low, judged.high, judged.se
+        n, n_clusters = judged.n, judged.n_clusters
+        how, reason, notes = f"items and {judged.n_judges} judges, t", judged.reason, ()
+        p, exact, p_how = judged.p, False, "t"
+    if p is None and reason is None:
+        reason = "there is no pair with both scores"
+    return PairResult(
+        contenders[a].name,
+        contenders[b].name,
+        value=value,
+        low=low,
+        high=high,
+        se=se,
+        p=p,
+        p_exact=exact,
+        p_holm=None,
+        p_bh=None,
+        win_rate=won.value,
+        win_low=won.low,
+        win_high=won.high,
+        n_items=n,
+        n_clusters=n_clusters,
+        missing_a=_missing(items, a, b),
+        missing_b=_missing(items, b, a),
+        of_judge=dict(zip(lineup.matrix.judges, map(_number, means.tolist()), strict=True)),
+        method=how,
+        p_method=p_how,
+        notes=notes,
+        reason=reason,
+    )
+
+
+def _clusters_of_all(lineup: Lineup, seen: Floats) -> NDArray[np.intp] | None:
+    """Give clusters for all item codes, where the items at hand are some of them."""
+    if lineup.items.clusters is None:
+        return None
+    place = {name: k for k, name in enumerate(lineup.items.names)}
+    n = len(lineup.items.names)
+    where = [place.get(name, -1) for name in lineup.matrix.names["item"]]
+    own = np.append(lineup.items.clusters, -1)[where]
+    return np.where(own >= 0, own, n + np.arange(len(seen)))
+
+
+def _column_means(seen: Floats) -> Floats:
+    known = ~np.isnan(seen)
+    count = known.sum(axis=0)
+    total = np.where(known, seen, 0.0).sum(axis=0)
+    means: Floats = np.divide(total, count, out=np.full(seen.shape[1], np.nan), where=count > 0)
+    return means
+
+
+def _missing(items: Items, of: int, other: int) -> Missing:
+    """Count what `of` lacks of the items on which `other` has a score."""
+    scored = ~np.isnan(items.scores)
+    gone = scored[:, other] & ~scored[:, of]
+    absent = gone & ~items.present[:, of]
+    n = int(np.count_nonzero(absent))
+    return Missing(n, int(np.count_nonzero(gone)) - n, items.examples(gone))
+
+
+def _refuse_pointless(lineup: Lineup, pairs: Sequence[PairResult]) -> None:
+    """Refuse a comparison that can tell nothing of any pair."""
+    where = f"criterion {lineup.criterion!r}"
+    if all(one.n_items < 2 for one in pairs):
+        one = max(pairs, key=lambda pair: pair.n_items)
+        if not one.n_items:
+            raise AskError(
+                f"{where}: no item has a score in both {one.a} and {one.b}, though "
+                "some were answered by both"
+            )
+        raise AskError(
+            f"{where}: {one.a} and {one.b} have one item in common: its neighbours could say "
+            "anything; two are needed, and twenty are better"
+        )
+    if all(one.n_clusters < 2 for one in pairs):
+        raise AskError(
+            f"{where}: all items are of one cluster, so how items differ cannot be told; "
+            "see --cluster"
+        )
+    scores = lineup.items.scores
+    known = ~np.isnan(scores).all(axis=1)
+    spread = np.nanmax(scores[known], axis=1) - np.nanmin(scores[known], axis=1)
+    if np.all(spread <= 1e-12):
+        n = max(one.n_items for one in pairs)
+        raise AskError(
+            f"{where}: every system scores the same on each of {n:,} common items: ties alone "
+            "show no difference (--force shows how large one could hide)"
+        )
+
+
+def _standings(
+    lineup: Lineup, ask: Ask, ranks: RankIntervals | None, strengths: BradleyTerry | None
+) -> tuple[Standing, ...]:
+    items, judges = lineup.items, lineup.matrix.judges
+    votes = lineup.matrix.votes
+    standings = []
+    for k, one in enumerate(lineup.contenders):
+        own = items.scores[:, k]
+        known = ~np.isnan(own)
+        keys = None if items.clusters is None else items.clusters[known]
+        mean = mean_interval(own[known], clusters=keys, alpha=1.0 - ask.level)
+        mine = np.zeros(lineup.matrix.n_responses, dtype=np.bool_)
+        mine[one.responses] = True
+        who = np.unique(votes.judge[mine[votes.response]]).tolist()
+        rank = rank_low = rank_high = None
+        if ranks is not None and ranks.value is not None:
+            rank = float(ranks.value[k])
+            if ranks.low is not None and ranks.high is not None:
+                rank_low, rank_high = int(ranks.low[k]), int(ranks.high[k])
+        strength, strength_low, strength_high = _strength_of(strengths, k)
+        standings.append(
+            Standing(
+                one.name,
+                one.system,
+                mean,
+                n_items=int(np.count_nonzero(known)),
+                n_responses=len(one.responses),
+                n_unscored=int(np.count_nonzero(np.isnan(lineup.values[one.responses]))),
+                n_cached=lineup.cached[k][0],
+                judges=tuple(judges[j] for j in who),
+                rank=rank,
+                rank_low=rank_low,
+                rank_high=rank_high,
+                strength=strength,
+                strength_low=strength_low,
+                strength_high=strength_high,
+            )
+        )
+    return tuple(standings)
+
+
+def _strength_of(found: BradleyTerry | None, k: int) -> tuple[float | None, ...]:
+    if found is None or found.strength is None or found.low is None or found.high is None:
+        return None, None, None
+    at = found.systems.index(k)
+    return float(found.strength[at]), float(found.low[at]), float(found.high[at])
+
+
+def _strengths(
+    items: Items, contenders: Sequence[Contender], alpha: float
+) -> tuple[BradleyTerry | None, str | None]:
+    """Fit strengths to who scored more on each item."""
+    n, k = items.scores.shape
+    if n * k * (k - 1) // 2 > MOST_COMPARISONS:
+        return None, f"{n:,} items of {k} systems make more than {MOST_COMPARISONS:,} comparisons"
+    one, other = np.triu_indices(len(contenders), 1)
+    outcome = (np.sign(items.scores[:, one] - items.scores[:, other]) + 1.0) / 2.0
+    units = np.arange(n) if items.clusters is None else items.clusters
+    known = ~np.isnan(outcome)
+    found = bradley_terry(
+        np.broadcast_to(one, outcome.shape)[known],
+        np.broadcast_to(other, outcome.shape)[known],
+        outcome[known],
+        clusters=np.broadcast_to(units[:, None], outcome.shape)[known],
+        alpha=alpha,
+    )
+    return found, found.reason

@@ -234,7 +234,9 @@ def _state(
             "is a source of this analysis; sources are never overwritten: choose another --out",
             target=str(target),
         )
-    if not overwrite or not target.is_file():
+    if not target.is_file():
+        raise OutputError("is a folder or a device: name a file", target=str(target))
+    if not overwrite:
         raise OutputError(
             "exists with other content; pass --overwrite, or choose another --out",
             target=str(target),

@@ -256,6 +256,21 @@ def test_too_few_labels_are_a_refusal_with_the_number(
     assert "no response has both a human label and a panel verdict" in words
 
 
+def test_a_folder_is_no_file_for_a_certificate(fails: Fails, logs: Path, labels: Path) -> None:
+    words = ("calibrate", logs, "--labels", labels, "--out", logs.parent, "--overwrite")
+    assert "is a folder or a device: name a file" in fails(*words)
+
+
+def test_a_long_name_hides_no_other(run: Run, table: Table, labels: Path) -> None:
+    text = text_of(0, 120, judges="xyz").replace(",x,", f",{'x' * 9000},")
+    logs = table("long.csv", text)
+    ended = run("calibrate", logs, "--labels", labels, "--out", logs.with_name("c.json"))
+    told = flat(ended.out)
+    assert ended.code == 0
+    assert "…, y, z" in told
+    assert len(told) < 2000
+
+
 def test_other_files_are_never_replaced(
     run: Run, fails: Fails, logs: Path, labels: Path, table: Table
 ) -> None:

@@ -81,7 +81,7 @@ def test_replay_shows_both_tables(run: Run, stated: Path, human: Path) -> None:
     for part in (
         "criterion score: 8 replays, each calibrated on 60 of 120 independent labels",
         "at most 0.2 of what was accepted disagrees",
-        "promise it in 0.9 of replays",
+        "promise it in 0.9 of replays; accepting nothing is a success that costs nothing",
         "cascade, cheap to strong: cheap (stated), strong (stated)",
         "panel: majority of 3 judges; cost: relative to asking strong on every response",
         "known population: labels drawn with replacement, risk known exactly",

@@ -157,7 +157,7 @@ def _shown(made: Certificate, warnings: list[str]) -> RenderableType:
     from rich.console import Group  # noqa: PLC0415 - a fast start
     from rich.text import Text  # noqa: PLC0415
 
-    from panopt.cli.text import shown  # noqa: PLC0415
+    from panopt.cli.text import listed, plain, shown  # noqa: PLC0415
 
     scope = made.scope
     silent = [judge.name for judge in scope.judges if None in judge.prompts]
@@ -178,8 +178,8 @@ def _shown(made: Certificate, warnings: list[str]) -> RenderableType:
             longest=1000,
         ),
         shown(
-            f"for: criterion {scope.criterion} on {scope.scale}, {scope.aggregate} of "
-            f"{', '.join(_names(made))}",
+            f"for: criterion {plain(scope.criterion)} on {scope.scale}, {scope.aggregate} of "
+            f"{listed(_names(made))}",
             longest=1000,
         ),
         shown(
@@ -189,7 +189,7 @@ def _shown(made: Certificate, warnings: list[str]) -> RenderableType:
         shown(f"assumes: {made.assumption}", "dim", longest=1000),
     ]
     if silent:
-        names = ", ".join(silent)
+        names = listed(silent)
         lines.append(
             shown(
                 f"these logs do not tell the prompts of {names}: who applies the certificate must "
@@ -211,10 +211,12 @@ def _names(made: Certificate) -> list[str]:
 
 def _of_stages(made: Certificate) -> list[str]:
     """Say of each judge of a cascade when it decides, and what a response costs."""
+    from panopt.cli.text import listed  # noqa: PLC0415 - a fast start
+
     lines = []
     decided = sum(stage.n for stage in made.stages)
     for place, stage in enumerate(made.stages, start=1):
-        told = f"  {place}. {stage.judge} ({stage.source})"
+        told = f"  {place}. {listed([stage.judge])} ({listed([stage.source])})"
         if stage.threshold is None:
             lines.append(f"{told}: never decides, need not be asked")
         else:

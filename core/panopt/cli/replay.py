@@ -298,25 +298,28 @@ def _shown(found: CriterionReplay, ask: Ask, splits: int) -> RenderableType:
     from rich.console import Group  # noqa: PLC0415 - a fast start
     from rich.text import Text  # noqa: PLC0415
 
-    from panopt.cli.text import shown  # noqa: PLC0415
+    from panopt.cli.text import listed, shown  # noqa: PLC0415
 
     parts: list[RenderableType] = [
         shown(
-            f"criterion {found.criterion}: {splits:,} replays, each calibrated on "
+            f"criterion {listed([found.criterion])}: {splits:,} replays, each calibrated on "
             f"{found.labels_per_split:,} of {found.n_clusters:,} independent labels",
             "bold",
         ),
         shown(
             f"success: at most {ask.alpha:g} of what was accepted disagrees with the human label; "
-            f"methods marked * promise it in {1 - ask.delta:.4g} of replays",
+            f"methods marked * promise it in {1 - ask.delta:.4g} of replays; accepting nothing is "
+            "a success that costs nothing",
             longest=1000,
         ),
     ]
     whole = "the panel"
     if found.order:
-        whole = f"{found.order[-1]} on every response"
+        whole = f"{listed([found.order[-1]])} on every response"
         sources = {one.judge: one.source for one in found.judges}
-        chain = ", ".join(f"{name} ({sources[name]})" for name in found.order)
+        chain = ", ".join(
+            f"{listed([name])} ({listed([sources[name] or ''])})" for name in found.order
+        )
         parts.append(shown(f"cascade, cheap to strong: {chain}", longest=1000))
     costs = f"cost: relative to asking {whole}" if found.reference_cost > 0 else "cost: none given"
     parts.append(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 
 from rich.text import Text
 
 from panopt.findings import Finding
 
-__all__ = ["interval", "number", "plain", "shown"]
+__all__ = ["interval", "listed", "number", "plain", "shown"]
 
 #: Unicode categories that may steer a terminal or hide text: controls, formats, surrogates.
 STEERING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 LONGEST = 300
+LONGEST_NAME = 60
 
 
 def plain(text: str, *, longest: int = LONGEST) -> str:
@@ -22,6 +24,11 @@ def plain(text: str, *, longest: int = LONGEST) -> str:
     )
     line = " ".join(kept.split())
     return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Join names, none of which is so long that it hides the others."""
+    return ", ".join(plain(name, longest=LONGEST_NAME) for name in names)
 
 
 def shown(text: str, style: str = "", *, longest: int = LONGEST) -> Text:

@@ -192,7 +192,7 @@ def test_a_place_that_cannot_be_written(
 def test_a_target_that_is_a_folder(odd_log: MakeLog, tmp_path: Path) -> None:
     report = reported(odd_log())
     (tmp_path / "log.panopt.odd").mkdir()
-    with untouched(tmp_path), pytest.raises(OutputError, match=r"panopt\.odd: is a folder or a dev"):
+    with untouched(tmp_path), pytest.raises(OutputError, match=r"panopt\.odd: is a folder or"):
         write(report, overwrite=True)
 
 

@@ -13,6 +13,7 @@ from panopt.analysis import aggregate
 from panopt.certificates import RULE, RULES
 from panopt.errors import AskError
 from panopt.host import Host
+from panopt.records.answers import Answers, answers_of
 from panopt.records.ask import Ask
 from panopt.records.calibration import UNLABELLED, human_verdicts
 from panopt.records.matrix import Matrix
@@ -23,11 +24,10 @@ from panopt.stats.replay import Labelled, Replayed, replay
 
 __all__ = ["CriterionReplay", "JudgeReplay", "replay_study"]
 
-Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-#: Side of a pairwise judgment that names no winner: no verdict to trust.
-NO_WINNER = 2
+#: Why most judges are in no cascade.
+MUTE = "no confidence stated, asked once a response"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +175,12 @@ def _replayed(
     n_clusters = len(np.unique(clusters))
     drawn = _labels(criterion, n_clusters, drawing.labels, ask)
     price = [drawing.prices[name] for name in matrix.judges]
-    confidence, verdict, sources = _judged(matrix, ask.threshold)
-    agrees = verdict[labelled] == human[labelled, None]
+    answers = answers_of(matrix, threshold=ask.threshold)
+    agrees = answers.verdict[labelled] == human[labelled, None]
+    known = ~np.isnan(answers.confidence[labelled])
     judges = tuple(
-        _judge(matrix.judges[m], price[m], confidence[labelled, m], agrees[:, m], sources[m])
-        for m in range(matrix.n_judges)
+        _judge(name, price[m], answers, m, agrees[known[:, m], m])
+        for m, name in enumerate(matrix.judges)
     )
     chain, notes = _order(criterion, judges, drawing.order)
     method = ask.aggregate
@@ -196,7 +197,7 @@ def _replayed(
     panel = np.where(consensus.verdict >= 0, consensus.confidence, np.nan)[labelled]
     total = float(sum(price))
     labels = Labelled(
-        confidence[labelled][:, chain],
+        answers.confidence[labelled][:, chain],
         agrees[:, chain],
         panel,
         consensus.verdict[labelled] == human[labelled],
@@ -284,11 +285,7 @@ def _order(
         chain = [m for m, judge in enumerate(judges) if judge.source is not None]
         chain.sort(key=lambda m: (judges[m].cost, names[m]))
         if not chain:
-            alone = (
-                "the panel alone: no judge states a confidence or was asked repeatedly, so that "
-                "only all of them together have one"
-            )
-            return [], [alone]
+            return [], [_alone(judges)]
         notes = ["judges by cost, then by name; --order says which is cheap and which is strong"]
         if without:
             notes.append(f"not in the cascade, for want of a confidence: {_names(without)}")
@@ -320,77 +317,33 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names))
 
 
-def _judge(
-    name: str, cost: float, confidence: Floats, agrees: Flags, source: str | None
-) -> JudgeReplay:
-    known = ~np.isnan(confidence)
-    n = int(known.sum())
-    if source is None:
-        return JudgeReplay(name, None, cost, None, 0, "no confidence stated, asked once a response")
-    if not n:
-        return JudgeReplay(name, None, cost, None, 0, "no confidence on a labelled response")
-    return JudgeReplay(name, source, cost, float(agrees[known].mean()), n)
+def _alone(judges: tuple[JudgeReplay, ...]) -> str:
+    """Say why no judge is in a cascade."""
+    others = [judge for judge in judges if judge.reason != MUTE]
+    if others:
+        why = "; ".join(f"{judge.judge}: {judge.reason}" for judge in others)
+        return f"the panel alone: no judge can be in a cascade ({why})"
+    return (
+        "the panel alone: no judge states a confidence or was asked repeatedly, so that only all "
+        "of them together have one"
+    )
 
 
-def _judged(matrix: Matrix, threshold: float) -> tuple[Floats, NDArray[np.int32], list[str | None]]:
-    """Give each judge's confidence in its verdict on each response, the verdict, and the source.
-
-    A stated confidence is what the judge's repeats together believe of its verdict: the mean of
-    theirs, of those with the other verdict what is left to one. Else the share of repeats on the
-    verdict's side, of responses with two or more. NaN and -1 where there is none.
-    """
-    votes, k, cells = matrix.votes, matrix.n_judges, matrix.n_responses * matrix.n_judges
-    nominal = matrix.scale.kind == "nominal"
-    decisive = votes.label >= 0 if nominal else ~np.isnan(votes.score)
-    cell = (votes.response.astype(np.int64) * k + votes.judge)[decisive]
-    stated = votes.confidence[decisive]
-    if nominal:
-        side = votes.label[decisive]
-        verdict = _plurality(cell, side, cells)
-        two_sided = len(matrix.labels) <= 2
-    else:
-        side = (votes.score[decisive] >= threshold).astype(np.int32)
-        mean = matrix.scores().reshape(-1)
-        verdict = np.where(np.isnan(mean), -1, mean >= threshold).astype(np.int32)
-        two_sided = matrix.scale.kind != "pairwise"
-        if not two_sided:  # a tie is a third side, and no verdict
-            side[votes.score[decisive] == 0.5] = NO_WINNER
-            verdict[mean == 0.5] = -1
-    same = side == verdict[cell]
-    asked = np.bincount(cell, minlength=cells)
-    share = np.bincount(cell, same, cells) / np.maximum(asked, 1)
-    tells = ~np.isnan(stated)
-    other = 1.0 - stated if two_sided else np.zeros_like(stated)
-    believed = np.where(same, stated, other)[tells]
-    told = np.bincount(cell[tells], minlength=cells)
-    belief = np.bincount(cell[tells], believed, cells) / np.maximum(told, 1)
-    belief[told == 0] = np.nan
-    share[asked < 2] = np.nan
-    confidence = np.full((matrix.n_responses, k), np.nan)
-    sources: list[str | None] = []
-    for m in range(k):
-        mine = slice(m, None, k)
-        if told[mine].any():
-            confidence[:, m] = belief[mine]
-            sources.append("stated")
-        elif (asked[mine] > 1).any():
-            confidence[:, m] = share[mine]
-            sources.append("vote share over repeats")
-        else:
-            sources.append(None)
-    table = verdict.reshape(-1, k)
-    return np.where(table >= 0, confidence, np.nan).clip(0.0, 1.0), table, sources
+def _unfit(answers: Answers, column: int, n: int) -> str | None:
+    """Say why a judge with a confidence on `n` labelled responses is in no cascade."""
+    sources = answers.sources[column]
+    if not sources:
+        return MUTE
+    if len(sources) > 1:
+        return f"confidences of several sources ({', '.join(sources)}), which do not compare"
+    if not answers.unit[column]:
+        return "its confidence is a margin, and what is compared here are probabilities"
+    return None if n else "no confidence on a labelled response"
 
 
-def _plurality(cell: NDArray[np.int64], side: NDArray[np.int32], cells: int) -> NDArray[np.int32]:
-    """Give the label that most repeats chose, -1 where two were chosen as often."""
-    width = int(side.max(initial=0)) + 1
-    keys, counts = np.unique(cell * width + side, return_counts=True)
-    of, label = keys // width, (keys % width).astype(np.int32)
-    most = np.zeros(cells, dtype=np.int64)
-    np.maximum.at(most, of, counts)
-    top = counts == most[of]
-    verdict = np.full(cells, -1, dtype=np.int32)
-    verdict[of[top]] = label[top]
-    verdict[np.bincount(of[top], minlength=cells) > 1] = -1
-    return verdict
+def _judge(name: str, cost: float, answers: Answers, column: int, right: Flags) -> JudgeReplay:
+    """Tell of one judge; `right`: its agreement with humans, where it has a confidence."""
+    unfit = _unfit(answers, column, len(right))
+    if unfit is not None:
+        return JudgeReplay(name, None, cost, None, 0, unfit)
+    return JudgeReplay(name, answers.sources[column][0], cost, float(right.mean()), len(right))

@@ -173,7 +173,7 @@ def test_repeats_give_shares_and_stated_confidence_goes_before(table: Table, hum
     (found,) = replay_study(study, Ask(alpha=0.2), splits=3)
     assert [(one.source, one.n) for one in found.judges] == [
         ("vote share over repeats", 120),
-        ("stated", 120),
+        ("stated", 80),  # evenly split over its repeats on the others: no verdict of its own
     ]
     assert found.judges[0].agreement == 1.0
     heuristic = {one.method: one for one in found.methods}["heuristic"].known_population
@@ -187,6 +187,23 @@ def test_repeats_give_shares_and_stated_confidence_goes_before(table: Table, hum
     (third,) = replay_study(study, Ask(alpha=0.3), splits=3, order=["y"])
     kept = np.mean([i % 3 > 0 for i in range(120)])
     assert third.methods[1].known_population.coverage == pytest.approx(kept)
+
+
+def test_judges_are_read_as_certificates_read_them(table: Table, human: Path) -> None:
+    lines = ["item,judge,score,confidence,confidence_source"]
+    for i, right in enumerate(truth(human)):
+        lines += [f"i{i},x,{right},{5 + i % 3},margin", f"i{i},y,{right},.9,logprob"]
+        lines += [f"i{i},z,{right},.8,{'logprob' if i % 2 else 'verbal'}"]
+    study = panopt.read(table("sources.csv", "\n".join([*lines, ""])), labels=human)
+    (found,) = replay_study(study, Ask(alpha=0.2), splits=2)
+    x, y, z = found.judges
+    assert (y.source, y.n) == ("logprob", 120)
+    assert found.order == ("y",)
+    assert x.reason == "its confidence is a margin, and what is compared here are probabilities"
+    assert z.reason == "confidences of several sources (logprob, verbal), which do not compare"
+    codes, names = study.codes("judge")
+    (panel,) = replay_study(study.filter(codes != names.index("y")), Ask(alpha=0.2), splits=2)
+    assert "no judge can be in a cascade (x: its confidence is a margin" in panel.notes[0]
 
 
 def test_labels_without_an_order_are_replayed(table: Table) -> None:

@@ -126,7 +126,19 @@ def compare(  # noqa: PLR0913 - options
         force=force,
         host=host or Host(),
     )
-    return tuple(_compared(one, ask, sources=sources, method=method, force=force) for one in found)
+    left_out = dict.fromkeys(found[0].left_out)
+    results: list[Comparison] = []
+    for one in found:
+        try:
+            results.append(_compared(one, ask, sources=sources, method=method, force=force))
+        except AskError as error:
+            if ask.criterion or len(found) == 1:
+                raise
+            left_out[str(error)] = None
+    if not results:
+        raise AskError(next(iter(left_out)))
+    notes = tuple(f"left out: {text}" for text in left_out)
+    return tuple(replace(one, notes=(*one.notes, *notes)) for one in results)
 
 
 def _place(study: Study, number: int) -> str:
@@ -162,6 +174,8 @@ def _compared(
             items.scores, clusters=items.clusters, alpha=1.0 - ask.level, rng=rng
         )
         strengths, why = _strengths(items, contenders, 1.0 - ask.level)
+        if ranks.n_missing:
+            notes.append(f"ranks are by the {ranks.n:,} items that all systems have")
         notes += [f"no ranks: {ranks.reason}"] if ranks.reason else []
         notes += [f"no strengths: {why}"] if why else []
     if items.clusters is not None:

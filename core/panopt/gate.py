@@ -93,8 +93,13 @@ def run_gate(  # noqa: PLR0913 - options
     )
     if not (ask.criterion or force):
         _refuse_lost_criteria(baseline, candidate, names)
+    if sides[0].left_out and not force:
+        raise AskError(
+            f"{sides[0].left_out[0]}; choose what to hold it to with --metric, or go on with "
+            "--force"
+        )
     pairs = [(side, pair) for side in sides for pair in _pairs(side, systems, names, force=force)]
-    notes: dict[str, None] = {}
+    notes: dict[str, None] = {f"left out: {text}": None for text in sides[0].left_out}
     warnings: dict[str, None] = {}
     for side in sides:
         refused = [*_cached(side), *side.mixed]

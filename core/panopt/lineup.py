@@ -48,6 +48,8 @@ class Lineup:
         ``score in [0, 1]`` or ``pass rate``.
     notes, warnings
         What was left out or taken how; what may spoil a conclusion.
+    left_out
+        Criteria that cannot be compared, and why.
     mixed
         Why the sides are not judged alike; empty where they are.
     """
@@ -63,6 +65,7 @@ class Lineup:
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
     mixed: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def short_names(places: Sequence[str]) -> tuple[str, ...]:
@@ -125,8 +128,7 @@ def line_ups(  # noqa: PLR0913 - options
             found.append(replace(one, notes=(*notes, *one.notes), warnings=told))
     if not found or (unfit and ask.criterion):
         raise AskError(unfit[0] if unfit else "no criterion is left to compare")
-    left = tuple(f"left out: {text}" for text in unfit)
-    return tuple(replace(one, notes=(*one.notes, *left)) for one in found)
+    return tuple(replace(one, left_out=tuple(unfit)) for one in found)
 
 
 def _lined_up(  # noqa: PLR0913, PLR0917 - the parts of one result
@@ -159,7 +161,7 @@ def _lined_up(  # noqa: PLR0913, PLR0917 - the parts of one result
     items = by_item(matrix, values, contenders, cluster=cluster)
     nothing = no_common_items(items, contenders)
     if nothing is not None:
-        raise AskError(f"criterion {criterion!r}: {nothing}")
+        return nothing
     broken = (f"{problem.plugin} ({problem.hook}): {problem.message}" for problem in problems)
     return Lineup(
         criterion,

@@ -242,6 +242,23 @@ def test_labels_without_order_are_refused() -> None:
         panopt.compare(study)
 
 
+def test_a_criterion_that_cannot_be_compared_is_left_out_and_said(
+    rng: np.random.Generator,
+) -> None:
+    good, tied = rng.random(20), np.ones(20)
+    both = Study.concat(
+        [
+            study_of({"a": good, "b": good[::-1]}, criterion="style"),
+            study_of({"a": tied, "b": tied}, criterion="truth"),
+        ]
+    )
+    (found,) = panopt.compare(both)
+    assert found.criterion == "style"
+    assert any("left out: criterion 'truth': every system scores" in one for one in found.notes)
+    with pytest.raises(AskError, match="criterion 'truth': every system scores the same"):
+        panopt.compare(both, ask=panopt.Ask(criterion=("style", "truth")))
+
+
 def test_a_judge_on_two_scales_is_refused(rng: np.random.Generator) -> None:
     one = study_of({"a": rng.integers(1, 6, 9).astype(float)}, scale="ordinal:1:5")
     other = study_of({"b": rng.integers(1, 5, 9).astype(float)}, scale="ordinal:1:4")

@@ -169,6 +169,18 @@ def test_one_item_and_no_common_item_are_refused(rng: np.random.Generator) -> No
         panopt.run_gate(side(rng.random(3)), far, max_drop=0.1)
 
 
+def test_a_criterion_that_cannot_be_held_is_refused(rng: np.random.Generator) -> None:
+    def both(first: str) -> Study:
+        items = [f"{first}{k}" for k in range(9)]
+        own = side(rng.random(9), item=items, criterion="far")
+        return Study.concat([side(rng.random(9), criterion="near"), own])
+
+    base, cand = both("x"), both("y")
+    with pytest.raises(AskError, match=r"criterion 'far': no item is in two .* with --metric"):
+        panopt.run_gate(base, cand, max_drop=0.1)
+    assert len(panopt.run_gate(base, cand, max_drop=0.1, force=True).checks) == 1
+
+
 def test_an_empty_candidate_is_refused(rng: np.random.Generator) -> None:
     empty = side(rng.random(3)).filter(np.zeros(3, dtype=np.bool_))
     with pytest.raises(AskError, match="candidate holds no judgment: no test was run"):

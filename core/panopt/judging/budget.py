@@ -140,7 +140,7 @@ class Budget:
             for use, need, limit in zip(self._used(), each, self._limits(), strict=True):
                 if limit is None:
                     continue
-                slack = _ROUNDING * limit if isinstance(limit, float) else 0
+                slack = min(_ROUNDING * limit, 0.5)  # counts stay exact
                 if use + n * need > limit + slack or (not need and use >= limit):
                     self._refused += n
                     return None

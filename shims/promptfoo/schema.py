@@ -73,7 +73,8 @@ class Component(msgspec.Struct, gc=False):
 
     assertion: Assertion | None = None
     passed: Any = msgspec.field(default=None, name="pass")
-    score: Any = None
+    score: Any = msgspec.UNSET
+    """UNSET where it is missing; None where it is null, as JSON writes a NaN."""
     reason: Any = None
     tokensUsed: Tokens | None = None  # noqa: N815
     metadata: ComponentMetadata | None = None
@@ -86,7 +87,7 @@ class Grading(msgspec.Struct, gc=False):
     components: list[Component | None] | None = msgspec.field(default=None, name="componentResults")
     assertion: Assertion | None = None
     passed: Any = msgspec.field(default=None, name="pass")
-    score: Any = None
+    score: Any = msgspec.UNSET
     reason: Any = None
     comment: Any = None
     metadata: ComponentMetadata | None = None

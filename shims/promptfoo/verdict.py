@@ -19,13 +19,14 @@ __all__ = ["ABSTAINED", "FAILED", "OK", "count", "outcome", "panel_verdicts", "p
 OK, ABSTAINED, FAILED = 0, 1, 2
 REFUSED = "the judge abstained"
 NO_SCORE = "no score"
+NULL_SCORE = "the score is null"
 
 
 class _Verdict(msgspec.Struct, gc=False):
     judge: Any = None
     name: Any = None
     model: Any = None
-    score: Any = None
+    score: Any = msgspec.UNSET
     passed: Any = msgspec.field(default=None, name="pass")
     reason: Any = None
     error: Any = None
@@ -88,6 +89,8 @@ def outcome(component: Component, kind: str) -> tuple[float, int, str | None]:
         if metadata.abstained is True:
             return math.nan, ABSTAINED, _line(component.reason, REFUSED)
     given = component.score
+    if given is None:  # what JSON makes of a NaN: its pass flag says nothing, either
+        return math.nan, FAILED, NULL_SCORE
     score = given if type(given) is float else _number(given)
     if score is None and isinstance(component.passed, bool):
         score = float(component.passed)

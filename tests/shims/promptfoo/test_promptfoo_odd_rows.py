@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gzip
 import json
+import math
 import random
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import pytest
 
 from panopt.errors import SourceError
 from panopt.records.study import Study
+from panopt.shims.promptfoo.live.votes import row_votes
 from panopt.shims.promptfoo.recognise import key_paths
 
 ReadResults = Callable[..., Study]
@@ -34,9 +36,12 @@ SCORES: dict[str, tuple[dict[str, Any], float | None, str]] = {
     "true": (judged(score=True), 1.0, "ok"),
     "a number as text": (judged("0.5"), 0.5, "ok"),
     "text": (judged("high"), 1.0, "ok"),
-    "null with pass": (judged(None), 1.0, "ok"),
-    "null with fail": (judged(None, **{"pass": False}), 0.0, "ok"),
+    "null with pass": (judged(None), None, "failed"),
+    "null with fail": (judged(None, **{"pass": False}), None, "failed"),
     "null alone": (judged(None, **{"pass": None}), None, "failed"),
+    "no number": (judged(math.nan, **{"pass": False}), None, "failed"),
+    "missing with pass": ({"assertion": judged(1)["assertion"], "pass": True}, 1.0, "ok"),
+    "missing with fail": ({"assertion": judged(1)["assertion"], "pass": False}, 0.0, "ok"),
     "missing": ({"assertion": judged(1)["assertion"]}, None, "failed"),
     "a list": (judged([1], **{"pass": "yes"}), None, "failed"),
     "infinite": (judged("inf", **{"pass": None}), None, "failed"),
@@ -58,6 +63,13 @@ def test_scores_are_numbers_or_have_a_status(
     row = read_results(make_results([[component]])).table.to_pylist()[0]
     assert (row["score"], row["status"]) == (score, status)
     assert (row["error"] is None) == (status == "ok")
+
+
+@pytest.mark.parametrize("case", SCORES)
+def test_a_running_row_counts_a_score_as_its_file_does(case: str) -> None:
+    component, score, status = SCORES[case]
+    (live,) = row_votes([component])
+    assert (live.vote.value, live.vote.status) == (score, status)
 
 
 ERRORS: dict[str, tuple[str, str, bool]] = {
@@ -157,6 +169,18 @@ def test_a_single_assertion_of_older_releases_is_read_from_the_row(
 ) -> None:
     old = {"gradingResult": judged(0.7)}
     assert read_results(make_results([old])).table["score"].to_pylist() == [0.7]
+    null = {"gradingResult": judged(None, **{"pass": False})}
+    row = read_results(make_results([null])).table.to_pylist()[0]
+    assert (row["score"], row["status"], row["error"]) == (None, "failed", "the score is null")
+
+
+def test_a_human_rating_that_is_null_is_no_label(
+    read_results: ReadResults, make_results: MakeResults
+) -> None:
+    ratings = [judged(score, assertion={"type": "human"}) for score in (None, 1)]
+    table = read_results(make_results([[judged(1), rating] for rating in ratings])).table
+    people = [row for row in table.to_pylist() if row["judge_kind"] == "human"]
+    assert [row["label"] for row in people] == ["pass"]
 
 
 def test_errors_of_the_system_are_counted_and_judge_nothing(

@@ -60,6 +60,8 @@ def panel_mean(level: float = 0.95) -> Metric:
 def panel_agreement(level: float = 0.95, n_boot: int = 1000) -> Metric:
     """Give Krippendorff's alpha of the judges, Gwet's AC1 beside it, and raw agreement.
 
+    ``alpha_n`` counts the responses with two votes or more, which is what alpha is of.
+
     Parameters
     ----------
     level

@@ -75,7 +75,7 @@ def agreement_of(
         clusters=clusters,
         raters=names,
     )
-    found: Numbers = {"n": alpha.n_units} | _told("alpha", alpha)
+    found = _told("alpha", alpha) | {"alpha_n": alpha.n_units}
     if nominal:
         for name, measure in (("ac1", gwet_ac1), ("agreement", raw_agreement)):
             result = measure(votes, alpha=1.0 - level, clusters=clusters, raters=names)

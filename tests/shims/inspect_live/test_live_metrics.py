@@ -154,6 +154,16 @@ def test_equal_votes_have_an_agreement_beside_an_alpha_that_says_nothing(
     assert found["agreement"] == pytest.approx(149 / 150)
     assert found["ac1"] > 0.99
     assert found["agreement_low"] < found["agreement"] < found["agreement_high"]
+    assert found["alpha_n"] == 150
+
+
+def test_no_two_metrics_of_a_panel_have_one_name(replayed: Replayed) -> None:
+    """Inspect numbers names that come twice: ``n1`` would tell nobody of what it is the number."""
+    found = metrics_of(
+        replayed.log_of({"1": {"a": True, "b": True}, "2": {"a": False}, "3": {"a": True}})
+    )
+    assert (found["n"], found["alpha_n"]) == (3, 1)
+    assert "n1" not in found
 
 
 def test_a_score_that_was_never_made_counts_as_undecided() -> None:

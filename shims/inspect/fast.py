@@ -14,6 +14,7 @@ from panopt.shims.inspect.archive import Archive
 from panopt.shims.inspect.header import Header
 from panopt.shims.inspect.logs import N_PROBES
 from panopt.shims.inspect.schema import EventfulSample, Sample, decode
+from panopt.shims.inspect.summaries import confirmed
 
 __all__ = ["FastLog", "JsonLog", "UnfamiliarError"]
 
@@ -70,6 +71,10 @@ class FastLog:
             except msgspec.DecodeError as error:
                 raise _not_a_sample(self._location, entry.filename, error) from error
             yield with_named_score(sample, self.header)
+
+    def confirms(self, samples: Sequence[Sample]) -> bool:
+        """Tell whether the log's own summaries, of a tested version, say the same of samples."""
+        return confirmed(self._archive, self.header, samples)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -38,7 +38,8 @@ def read_log(source: SourceFile, reading: Reading, progress: Progress) -> Study 
     ``reading.tier`` ``auto`` takes the fast tier for finished local ``.eval`` files of format 2,
     and for every log where Inspect is not installed; else the API tier. Where the fast tier
     meets what it does not know, or differs from Inspect in its self-check, the API tier reads
-    the log again.
+    the log again. The self-check needs Inspect only where the log's own summaries do not
+    confirm what was read, see :mod:`panopt.shims.inspect.summaries`.
 
     Raises
     ------
@@ -123,7 +124,8 @@ def _fast(  # noqa: PLR0913, PLR0917 - the log, its source, and the hook's argum
         keep=chosen(log.n_samples) if check else (),
     )
     try:
-        difference = differs(str(path), kept) if check else None
+        unsure = check and not log.confirms(kept)
+        difference = differs(str(path), kept) if unsure else None
     except UncheckedError as error:
         text = f"the fast reader could not be checked, since Inspect fails on the log: {error}"
         return _with_warning(study, text)

@@ -131,6 +131,7 @@ def test_where_inspect_fails_the_fast_reader_stands_with_a_warning(
         raise ValueError("from the future")
 
     monkeypatch.setattr(api, "read_samples", fail)
+    monkeypatch.setattr(fast, "confirmed", lambda *_: False)
     study = read(inspect_logs / "scorers_list.eval", "auto")
     assert len(study) == 30
     assert (

@@ -34,6 +34,10 @@ __all__ = ["SemanticEntropy", "lexical_similarity", "normal_forms", "semantic_en
 _MOST_TEXTS = 200_000
 _MOST_WORDED = 4_000
 
+#: Where a judge that repeats says nothing twice in this share of responses or more, exact match
+#: tells wordings apart: the entropy is log n whatever they mean.
+_WORDINGS = 0.9
+
 
 class _Answers(NamedTuple):
     """Repeated answers: response, group (one judge on one response) and text of each."""
@@ -60,13 +64,14 @@ def panopt_analyze(
     told = "labels" if nominal else "rationales"
     findings = []
     columns: dict[str, NDArray[np.float64]] = {}
-    if nominal or (found.n_clusters < found.n).any():
+    alone = int(np.count_nonzero(found.n_clusters == found.n))
+    if nominal or alone < _WORDINGS * found.n.size:
         value = _by_response(found.entropy, answers, matrix)
         columns["semantic_entropy"] = value
         mean = _mean(value, matrix, ask, most=log(int(found.n.max())))
         findings.append(_entropy_finding(mean, matrix, ask, answers, told=told))
     else:
-        findings.append(_no_entropy(matrix, answers))
+        findings.append(_no_entropy(matrix, answers, alone, found.n.size))
     if not nominal:
         some = _answers(study, matrix, rows, rng, most=_MOST_WORDED)
         if some is not None:
@@ -207,7 +212,10 @@ def _finding(  # noqa: PLR0913 - one argument a field
     )
 
 
-def _no_entropy(matrix: Matrix, answers: _Answers) -> Finding:
+def _no_entropy(matrix: Matrix, answers: _Answers, alone: int, n: int) -> Finding:
+    differ = "no two rationales of a judge on one response are the same words"
+    if alone < n:
+        differ = f"in {alone:,} of {n:,} cases {differ}"
     return Finding(
         plugin="semantic",
         name="semantic_entropy",
@@ -216,8 +224,8 @@ def _no_entropy(matrix: Matrix, answers: _Answers) -> Finding:
         n=int(np.unique(answers.response).size),
         method="entropy of what a judge's rationales say over its repeats, by exact match",
         reason=(
-            "no two rationales of a judge on one response are the same words: only an entailment "
-            "test could tell the same meaning (panopt.plugins.semantic.semantic_entropy, entails=)"
+            f"{differ}: only an entailment test could tell the same meaning "
+            "(panopt.plugins.semantic.semantic_entropy, entails=)"
         ),
         headline=False,
     )

@@ -92,6 +92,27 @@ def test_hook_says_why_where_no_two_rationales_are_the_same_words() -> None:
     assert found.named("lexical_similarity")[0].value is not None
 
 
+@pytest.mark.parametrize(("equal", "reason"), [(4, "in 36 of 40 cases no two"), (5, None)])
+def test_hook_gives_no_entropy_of_wordings(equal: int, reason: str | None) -> None:
+    """Of 40 responses `equal` have two rationales in the same words; log 5 is that of the rest."""
+    columns = repeated()
+    texts = [f"reason {k}" for k in range(200)]
+    for response in range(equal):
+        texts[5 * response + 1] = texts[5 * response]
+    columns["rationale"] = texts
+    found = analyzed(columns)
+    assert found is not None
+    row = found.named("semantic_entropy")[0]
+    if reason is None:
+        assert row.value is not None
+        assert np.count_nonzero(found.columns["semantic_entropy"] < np.log(5)) == equal
+    else:
+        assert row.value is None
+        assert row.reason is not None
+        assert row.reason.startswith(reason)
+        assert found.columns == {}
+
+
 @pytest.mark.parametrize("what", ["one draw", "no rationales", "cached copies", "pairs", "failed"])
 def test_hook_is_silent_without_repeats(what: str) -> None:
     columns = repeated()

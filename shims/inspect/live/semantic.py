@@ -57,6 +57,12 @@ MOST_SHOWN = 12
 MOST_TEXT = 160
 MOST_ERRORS = 3
 
+#: What is to know where texts are told apart by their words and none comes twice.
+WORDINGS = (
+    "no two texts are the same words: this is log n, whatever they mean (give an entailer to tell "
+    "meanings apart)"
+)
+
 
 class Sampled(NamedTuple):
     """One sampled text, or why there is none."""
@@ -102,7 +108,8 @@ def semantic_entropy(  # noqa: PLR0913 - every option of one estimate, each with
         Who is asked; by default the model under test, and of rationales the role ``grader``.
     entailer
         Model that tells whether two texts mean the same; None: normalised exact match, which is
-        of use for short answers only.
+        of use for short answers only. Where no two texts match, the score says that its entropy
+        is that of their words.
     weights
         ``counts``; or, of answers, ``likelihoods`` or ``likelihoods per token``.
     correction
@@ -129,6 +136,8 @@ def semantic_entropy(  # noqa: PLR0913 - every option of one estimate, each with
         if given is not None:
             known_models(name, given)
     told = resource(rubric) if rubric is not None else DEFAULT_RUBRIC
+    if of == "rationales" and entailer is None:
+        _log.warning("semantic entropy of rationales without an entailer is that of their words")
     prompts = PromptMaker(Boolean(), told, criterion)
     draws = _Draws(of, model, prompts, temperature, cache, timeout, likelihoods=weights != "counts")
     judge = None if entailer is None else Entailer(entailer, cache=cache)
@@ -288,6 +297,7 @@ async def _score(
     )
     usage += spent
     entropy, n = float(found.entropy[0]), len(texts)
+    wordings = entailer is None and int(found.n_clusters[0]) == n
     value: dict[str, str | int | float | bool | None] = {
         "entropy": entropy,
         "sure": 1.0 - min(entropy / math.log(n), 1.0),
@@ -301,6 +311,7 @@ async def _score(
         "entailer": EXACT if entailer is None else entailer.name,
         "failed": len(sampled) - n or None,
         "errors": [one.error for one in sampled if one.error][:MOST_ERRORS] or None,
+        "warning": WORDINGS if wordings else None,
         **_spent(usage),
     }
     if found.predictive_entropy is not None:
@@ -308,7 +319,7 @@ async def _score(
     return Score(
         value=value,
         answer=f"{entropy:.3f} nats",
-        explanation=_explained(texts, found.cluster.tolist(), entropy),
+        explanation=_explained(texts, found.cluster.tolist(), entropy, wordings=wordings),
         metadata={
             "jury": MARK,
             "semantic_entropy": {name: part for name, part in told.items() if part is not None},
@@ -339,10 +350,14 @@ def _spent(usage: Usage) -> dict[str, Any]:
     return {"calls": usage.calls, "cost": usage.cost}
 
 
-def _explained(texts: Sequence[Sampled], clusters: Sequence[int], entropy: float) -> str:
+def _explained(
+    texts: Sequence[Sampled], clusters: Sequence[int], entropy: float, *, wordings: bool
+) -> str:
     """List the meanings, the commonest first, each by its first text."""
     order = sorted(set(clusters), key=lambda own: (-clusters.count(own), own))
     lines = [f"{len(texts)} texts, {len(order)} meanings: {entropy:.3f} nats", ""]
+    if wordings:
+        lines.append(f"{WORDINGS}\n")
     for own in order[:MOST_SHOWN]:
         text = (texts[clusters.index(own)].text or "")[:MOST_TEXT]
         lines.append(f"- {clusters.count(own)}: {escaped(text)}")

@@ -115,6 +115,22 @@ def test_P_4_rationales_of_a_judge(replayed: Replayed) -> None:
     assert (value["meanings"], value["n"]) == (2, 3)
 
 
+def test_texts_that_all_differ_by_their_words_say_nothing_of_meanings(
+    replayed: Replayed, caplog: pytest.LogCaptureFixture
+) -> None:
+    record(replayed, ["Paris", "It is Paris.", "The city of Paris"])
+    log = replayed.run(semantic_entropy(3, model=MODEL), ["1"])
+    value, more = told(log)
+    assert value["entropy"] == pytest.approx(math.log(3))
+    assert more["warning"].startswith("no two texts are the same words: this is log n")
+    assert more["warning"] in str(scores_of(log, "semantic_entropy")["1"].explanation)
+    record(replayed, ["Paris", "It is Paris.", "Paris"])
+    assert "warning" not in told(replayed.run(semantic_entropy(3, model=MODEL), ["1"]))[1]
+    assert "without an entailer is" not in caplog.text
+    semantic_entropy(3, "rationales", model=MODEL)
+    assert "rationales without an entailer is that of their words" in caplog.text
+
+
 def test_draws_that_fail_are_left_out_and_told(replayed: Replayed) -> None:
     record(replayed, ["yes", "yes", "no", "x"], fault=[None, None, "empty", "500"])
     value, more = told(replayed.run(semantic_entropy(4, model=MODEL), ["1"]))

@@ -103,6 +103,7 @@ def assemble(  # noqa: PLR0913 - the log, its source, and where to put what is f
         sha256=sha256,
         runs=(header.run,),
         attempt=header.attempt,
+        begun=header.begun,
         task=header.task,
         counts=counts,
         notes=(*remarks.notes, *layout.notes, *notes),

@@ -120,12 +120,17 @@ class Header:
     @property
     def attempt(self) -> tuple[str, str] | None:
         """The task's id, which retries of a run share, and when this one began, in UTC."""
-        task = self.eval.get("task_id")
+        task, begun = self.eval.get("task_id"), self.begun
+        return (str(task), begun) if task and begun else None
+
+    @property
+    def begun(self) -> str | None:
+        """When the run began, in UTC."""
         try:
             begun = datetime.fromisoformat(str(self.eval.get("created")))
         except ValueError:
             return None
-        return (str(task), begun.astimezone(UTC).isoformat()) if task else None
+        return begun.astimezone(UTC).isoformat()
 
     @property
     def inspect_version(self) -> str | None:

@@ -46,6 +46,7 @@ class Responses:
     families: list[str | None] = field(default_factory=list)
     clusters: list[str | None] = field(default_factory=list)
     hashes: list[str | None] = field(default_factory=list)
+    lengths: list[int | None] = field(default_factory=list)
     targets: list[Any] = field(default_factory=list)
     fates: list[int] = field(default_factory=list)
     order: list[tuple[int, str]] = field(default_factory=list)
@@ -66,6 +67,7 @@ class Responses:
         self.clusters.append(self._name(facts and facts.cluster))
         said = sample.output.text if sample.output is not None else None
         self.hashes.append(hashlib.sha256(said.encode()).hexdigest()[:16] if said else None)
+        self.lengths.append(len(said) if said else None)
         self.targets.append(sample.target if self.keeps_targets else None)
         self.order.append(order_key(sample))
         self.retried += bool(sample.error_retries)

@@ -111,6 +111,7 @@ class Rows:
             "family": of_sample(responses.families),
             "cluster": of_sample(responses.clusters),
             "response_hash": of_sample(responses.hashes),
+            "response_length": _counts([responses.lengths[i] for i in by_rank]).take(home),
             "run": _constant(responses.header.run, len(home)),
             "system": _constant(responses.header.model, len(home)),
             "source": _constant(location, len(home)),

@@ -60,6 +60,7 @@ class Responses:
         self.test = array("i")
         self.family = array("i")
         self.cluster = array("i")
+        self.length = array("i")  # characters of the answer, -1 for none
         self.answers = bytearray()  # 8 bytes of digest each; zeros for no answer
         self.errored = bytearray()
         self.cached = 0
@@ -88,7 +89,9 @@ class Responses:
         self.cluster.append(_code(self.clusters, metadata.cluster))
         response = row.response or row.providerResponse
         output = response.output if response is not None else row.output
-        self.answers += _digest(output)
+        text = canonical(output) if len(output) else b""
+        self.answers += hashlib.sha256(text).digest()[:8] if len(output) else bytes(8)
+        self.length.append(len(text.decode("utf-8", "replace")) if text else -1)
         failed = not judged and (row.failureReason == ERRORED or _failed(row, response, output))
         self.errored.append(failed)
         self.unjudged += not judged and not failed
@@ -208,10 +211,6 @@ def _short(label: str) -> str:
     if len(text) <= LONGEST_LABEL:
         return text
     return f"{text[: LONGEST_LABEL - 8]}… {hashlib.sha256(label.encode()).hexdigest()[:6]}"
-
-
-def _digest(raw: msgspec.Raw) -> bytes:
-    return hashlib.sha256(canonical(raw)).digest()[:8] if len(raw) else bytes(8)
 
 
 def _failed(row: Row, response: Response | None, output: msgspec.Raw) -> bool:

@@ -194,6 +194,7 @@ def _response_columns(judgments: Judgments, run: str) -> tuple[dict[str, Any], i
         "family": (np.frombuffer(responses.family, dtype=np.int32), list(responses.families)),
         "cluster": (np.frombuffer(responses.cluster, dtype=np.int32), list(responses.clusters)),
         "response_hash": _hashes(bytes(responses.answers)),
+        "response_length": (np.frombuffer(responses.length, dtype=np.int32).astype(np.int64), None),
         "sample_id": (np.arange(size, dtype=np.int32), _ordinals(size)),
     }, same_test
 
@@ -230,7 +231,8 @@ def _table(
     joined = dict(columns)
     for name, (codes, names) in responses.items():
         if names is None:
-            joined[name] = numbers(codes[response])
+            found = codes[response]
+            joined[name] = numbers(found, found < 0) if found.min(initial=0) < 0 else numbers(found)
         elif not isinstance(names, pa.Array) and len(names) == 1 and not codes.any():
             joined[name] = pa.DictionaryArray.from_arrays(first, texts(names))
         elif len(names):

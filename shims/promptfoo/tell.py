@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from panopt.errors import SourceError
@@ -15,6 +17,7 @@ from panopt.shims.promptfoo.verdict import FAILED
 __all__ = ["describe"]
 
 MOST_NAMED = 8
+_DATED = re.compile(r"^eval-\w+-(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)")
 
 
 def describe(
@@ -41,10 +44,17 @@ def describe(
         sha256=sha256,
         runs=(run,),
         aliases=() if run == judgments.run_name() else (judgments.run_name(),),
+        begun=_begun(run),
         counts=_counts(document, judgments, built),
         notes=tuple(_notes(document, judgments, built)),
         warnings=tuple(_warnings(document, judgments, built)),
     )
+
+
+def _begun(run: str) -> str | None:
+    """Read off promptfoo's name of a run when it began: ``eval-abc-2025-09-23T08:09:58``."""
+    found = _DATED.search(run)
+    return None if found is None else f"{found[1]}+00:00"
 
 
 def _counts(document: Document, judgments: Judgments, built: Built) -> Counts:

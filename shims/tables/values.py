@@ -31,6 +31,7 @@ NUMBER_COLUMNS = frozenset(
     (
         "score",
         "confidence",
+        "response_length",
         "input_tokens",
         "output_tokens",
         "cost",

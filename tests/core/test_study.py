@@ -110,6 +110,7 @@ def test_digest_tells_any_other_change(column: str) -> None:
         "judge_kind": ["llm", "human"],
         "confidence": [0.5, None],
         "probabilities": [[0.5, 0.5], None],
+        "response_length": [1, None],
         "input_tokens": [1, None],
         "output_tokens": [None, 2],
         "cost": [0.5, 0.1],

@@ -276,6 +276,10 @@ def test_usage_prompts_families_and_answers_come_along(inspect_logs: Path) -> No
     assert len({r["prompt_hash"] for r in found}) == 1
     assert None not in {r["prompt_hash"] for r in found}
     assert len({r["response_hash"] for r in found}) == 10
+    with zipfile.ZipFile(inspect_logs / "scorers_list.eval") as log:
+        sample = json.loads(log.read("samples/q01_epoch_1.json"))
+    said = sample["output"]["choices"][0]["message"]["content"]
+    assert {r["response_length"] for r in found if r["item"] == "q01"} == {len(said)}
     assert {r["system"] for r in found} == {"replay/system-x"}
     q01 = [r for r in found if r["item"] == "q01"]
     assert q01[1]["rationale"] == "judge-b compared the answer with the criterion.\n\nGRADE: C"
@@ -409,6 +413,8 @@ def test_an_attempt_is_dated_in_utc_and_only_where_the_log_dates_it(make_eval: M
     dated = read(make_eval([{"q": 1}], created="2026-01-02T03:04:05+02:00")).sources[0]
     assert dated.attempt == ("task-1", "2026-01-02T01:04:05+00:00")
     assert read(make_eval([{"q": 1}], created="once")).sources[0].attempt is None
+    assert dated.begun == "2026-01-02T01:04:05+00:00"
+    assert read(make_eval([{"q": 1}], created="once")).sources[0].begun is None
     assert read(make_eval([{"q": 1}], task_id="")).sources[0].attempt is None
 
 

@@ -44,6 +44,7 @@ RANGES: dict[str, tuple[float, float | None]] = {
     "order": (0, 1),
     "repeat": (0, None),
     "epoch": (0, None),
+    "response_length": (0, None),
     "input_tokens": (0, None),
     "output_tokens": (0, None),
     "cost": (0, None),

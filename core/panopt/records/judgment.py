@@ -69,6 +69,8 @@ class Judgment(BaseModel):
     """Hash of the judge's prompt without the response."""
     response_hash: str | None = None
     """Hash of the judged response: equal hashes are the same text."""
+    response_length: int | None = Field(default=None, ge=0)
+    """Characters of the judged response."""
     input_tokens: int | None = Field(default=None, ge=0)
     """Tokens read by the judge."""
     output_tokens: int | None = Field(default=None, ge=0)

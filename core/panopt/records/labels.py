@@ -88,7 +88,7 @@ def _joined(
     offsets = np.arange(len(rows)) - np.repeat(np.cumsum(fits) - fits, fits)
     homes = order[np.repeat(left, fits) + offsets]
     joined = Study(labels.table.take(pa.array(rows)), labels.sources)
-    for column in (*RESPONSE_KEY, "family", "cluster", "response_hash"):
+    for column in (*RESPONSE_KEY, "family", "cluster", "response_hash", "response_length"):
         joined = joined.with_column(
             column, targets.table[column].take(pa.array(homes)).combine_chunks()
         )

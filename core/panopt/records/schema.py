@@ -33,6 +33,7 @@ SCHEMA: pa.Schema = pa.schema(
         pa.field("rationale", pa.large_string()),
         pa.field("prompt_hash", _ID),
         pa.field("response_hash", _ID),
+        pa.field("response_length", pa.int64()),
         pa.field("input_tokens", pa.int64()),
         pa.field("output_tokens", pa.int64()),
         pa.field("cost", pa.float64()),

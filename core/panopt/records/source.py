@@ -117,6 +117,8 @@ class Source:
     attempt: tuple[str, str] | None = None
     """The task its run is an attempt at, and when that began (UTC, ISO 8601). A later attempt
     takes over the responses that earlier ones completed."""
+    begun: str | None = None
+    """When its run began (ISO 8601), where the source tells."""
     task: str | None = None
     """Name of the task that was run, where the source tells."""
     counts: Counts = field(default_factory=Counts)

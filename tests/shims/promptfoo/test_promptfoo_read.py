@@ -429,3 +429,17 @@ def test_json_and_jsonl_of_one_run_count_once(results: Path) -> None:
     assert len(both) == len(read(paths[0])) == 24
     assert set(both.table["source"].to_pylist()) == {str(paths[0])}
     assert any("they count once" in note for source in both.sources for note in source.notes)
+
+
+def test_responses_come_with_their_length_and_runs_with_their_date(
+    shared: Path, read_results: ReadResults
+) -> None:
+    path = shared / "data/logs/promptfoo/made/panel5_base.json.gz"
+    study = read_results(path)
+    told = json.loads(gzip.decompress(path.read_bytes()))["results"]["results"]
+    lengths = dict(enumerate(len(row["response"]["output"]) for row in told))
+    found = study.table.select(["sample_id", "response_length"]).to_pylist()
+    assert {int(row["sample_id"]): row["response_length"] for row in found} == lengths
+    begun = study.sources[0].begun
+    assert begun is not None
+    assert begun[:10] in study.sources[0].runs[0]

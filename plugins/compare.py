@@ -4,8 +4,9 @@ Paired mean difference with a t or bootstrap interval over clusters of items
 (:func:`paired_difference`), the sign-flip test, exact wherever differences are discrete
 (:func:`permutation_test`), McNemar's test for pass and fail (:func:`mcnemar`), the share of items
 won (:func:`win_rate`), ranks of several systems that hold at once (:func:`rank_intervals`),
-correlation with a reference order (:func:`rank_correlation`), and what many tests cost
-(:func:`holm`, :func:`benjamini_hochberg`). Sources are in the modules they come from.
+correlation with a reference order (:func:`rank_correlation`; of systems by their items,
+:func:`ranking_agreement`), and what many tests cost (:func:`holm`, :func:`benjamini_hochberg`).
+Sources are in the modules they come from.
 
 Systems that share items are compared pair by pair, epochs of an item averaged; clusters are the
 named ones, else the items.
@@ -29,6 +30,7 @@ from panopt.stats.multiple import benjamini_hochberg, holm
 from panopt.stats.paired import PairedDifference, paired_difference
 from panopt.stats.paired_wins import win_rate
 from panopt.stats.rank_correlation import RankCorrelation, rank_correlation
+from panopt.stats.ranking_agreement import RankingAgreement, ranking_agreement
 from panopt.stats.ranks import RankIntervals, rank_intervals
 from panopt.stats.signflip import PermutationTest, permutation_test
 
@@ -38,6 +40,7 @@ __all__ = [
     "PermutationTest",
     "RankCorrelation",
     "RankIntervals",
+    "RankingAgreement",
     "benjamini_hochberg",
     "holm",
     "mcnemar",
@@ -45,6 +48,7 @@ __all__ = [
     "permutation_test",
     "rank_correlation",
     "rank_intervals",
+    "ranking_agreement",
     "win_rate",
 ]
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from panopt.stats.arrays import as_floats, as_keys
 from panopt.stats.paired_data import cluster_codes
 
-__all__ = ["RankIntervals", "rank_intervals"]
+__all__ = ["RankIntervals", "rank_intervals", "shown_better"]
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -131,21 +131,57 @@ def rank_intervals(
     if groups < 2:
         none = "one cluster gives no standard error: two are needed"
         return RankIntervals(value, None, None, mean, len(table), groups, missing, alpha, none)
+    source = np.random.default_rng(0) if rng is None else rng
+    shown = shown_better(table, codes, alpha=alpha, n_boot=n_boot, rng=source)
+    low = 1 + np.count_nonzero(shown, axis=0)
+    high = len(mean) - np.count_nonzero(shown, axis=1)
+    return RankIntervals(value, low, high, mean, len(table), groups, missing, alpha, None)
+
+
+def shown_better(
+    table: Floats,
+    codes: NDArray[np.intp],
+    *,
+    alpha: float,
+    n_boot: int,
+    rng: np.random.Generator,
+) -> NDArray[np.bool_]:
+    """Tell which systems are shown to have the larger mean, for all pairs at once.
+
+    Parameters
+    ----------
+    table
+        Scores (items, systems), whole and finite.
+    codes
+        Cluster of each item, from 0 without gaps; at least two.
+    alpha
+        Probability that any pair is told apart the wrong way round, or though it is equal.
+    n_boot
+        Draws of the largest |t|.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray
+        True at [i, j] where system i is shown to be better than j (systems, systems).
+    """
+    groups = int(codes.max()) + 1
+    mean = table.mean(axis=0)
+    gap = mean[:, None] - mean  # positive where the row is better
+    noise = 1e-12 * float(np.abs(table).max())
     size = np.bincount(codes, minlength=groups).astype(np.float64)
     sums = np.stack([np.bincount(codes, column, groups) for column in table.T], axis=1)
     residual = (sums - size[:, None] * mean) / len(table)
     covariance = groups / (groups - 1.0) * (residual.T @ residual)
     spread = np.sqrt(np.maximum(_of_gaps(covariance), 0.0))
-    source = np.random.default_rng(0) if rng is None else rng
-    reach = _largest_t(covariance, spread, groups - 1, alpha, n_boot, source)
+    reach = _largest_t(covariance, spread, groups - 1, alpha, n_boot, rng)
     enough = min(_FEW_DIFFER, max(1, groups // 2))
     differ = np.stack(
         [np.count_nonzero(np.abs(sums - column[:, None]) > noise, axis=0) for column in sums.T]
     )
-    shown = (np.abs(gap) > reach * spread + noise) & (differ >= enough)
-    low = 1 + np.sum(shown & (gap < 0.0), axis=1)
-    high = len(mean) - np.sum(shown & (gap > 0.0), axis=1)
-    return RankIntervals(value, low, high, mean, len(table), groups, missing, alpha, None)
+    shown: NDArray[np.bool_] = (gap > reach * spread + noise) & (differ >= enough)
+    return shown
 
 
 def _of_gaps(covariance: Floats) -> Floats:

@@ -36,6 +36,9 @@ __all__ = ["certify", "read_certificate", "write_certificate"]
 RULES = {"nominal": "plurality", "binary": "majority", "pairwise": "majority"}
 RULE = "mean"
 
+#: Where a day begins first.
+EASTERNMOST = dt.timezone(dt.timedelta(hours=14))
+
 
 def certify(
     study: Study, ask: Ask | None = None, *, date: str | None = None, host: Host | None = None
@@ -53,7 +56,7 @@ def certify(
         asked in turn, each by its own confidence.
     date
         When these responses were judged, ``YYYY-MM-DD``; the day the latest run that tells it
-        began where not given. The clock is not asked: same input, same certificate.
+        began where not given. The clock tells no date: same input, same certificate.
     host
         Plugins; the installed ones where not given.
 
@@ -68,7 +71,8 @@ def certify(
     CertificateError
         Where no threshold can be certified, with the number of labels it would take.
     AskError
-        For several criteria where `ask` names none, or a method that is unknown.
+        For several criteria where `ask` names none, a method that is unknown, or a date that is
+        none or has not come anywhere on earth.
     """
     ask, host = ask or Ask(), host or Host()
     if ask.certificate is not None:
@@ -268,6 +272,8 @@ def _date(given: str | None, sources: tuple[Source, ...]) -> str | None:
     day = _day(given)
     if day is None:
         raise AskError(f"option date = {given!r} is no date; write it YYYY-MM-DD")
+    if day > dt.datetime.now(EASTERNMOST).date().isoformat():
+        raise AskError(f"option date = {given!r} lies in the future: it is the day of judging")
     return day
 
 

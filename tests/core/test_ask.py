@@ -15,7 +15,7 @@ from panopt.records.ask import Ask, Reading, checked
         ({"alpha": 0}, "^option alpha = 0: Input should be greater than 0$"),
         ({"alpha": 1}, "option alpha = 1: Input should be less than 1"),
         ({"alpha": float("nan")}, "option alpha = nan: "),
-        ({"delta": 1.5}, "option delta = 1.5: Input should be less than 1"),
+        ({"delta": 0.51}, "option delta = 0.51: Input should be less than or equal to 0.5"),
         ({"level": 95}, "option level = 95: Input should be less than 1"),
         ({"threshold": -0.1}, "option threshold = -0.1: .* greater than or equal to 0"),
         ({"min_successful": 0}, "option min_successful = 0"),

@@ -326,7 +326,9 @@ def test_strict_makes_warnings_errors(
     [
         (["--alpha", "1"], "option alpha = 1.0"),
         (["--delta", "0"], "option delta = 0.0"),
+        (["--delta", "0.9"], "option delta = 0.9: Input should be less than or equal to 0.5"),
         (["--date", "soon"], "option date = 'soon' is no date"),
+        (["--date", "9999-12-31"], "option date = '9999-12-31' lies in the future"),
         (["--min-successful", "0"], "option min_successful = 0"),
         (["--aggregate", "gaussian"], "gaussian"),
         (["--cascade", "x,y", "--cost", "x=-1"], "'x=-1': costs must be finite and not negative"),

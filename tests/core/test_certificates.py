@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -446,6 +447,14 @@ def test_date_is_given_or_told_by_the_runs_never_by_the_clock(then: Study) -> No
         AskError, match=r"option date = '1\.2\.2026' is no date; write it YYYY-MM-DD"
     ):
         certify(then, date="1.2.2026", host=HOST)
+
+
+def test_a_date_may_be_today_but_not_in_the_future(then: Study) -> None:
+    now = dt.datetime.now(dt.UTC)
+    assert certify(then, date=now.date().isoformat(), host=HOST).date == now.date().isoformat()
+    late = (now + dt.timedelta(days=2)).date().isoformat()
+    with pytest.raises(AskError, match=f"option date = '{late}' lies in the future"):
+        certify(then, date=late, host=HOST)
 
 
 def test_clusters_count_once() -> None:

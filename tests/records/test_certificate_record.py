@@ -162,7 +162,7 @@ def test_what_is_no_certificate_is_told(text: str, message: str) -> None:
         ({"n_labels": 74}, "seen counts 75 labels, not the 74"),
         ({"level": 0.2}, r"level = 0\.2 must not be above delta"),
         ({"alpha": 0.0}, "greater than 0"),
-        ({"delta": 1.0}, "less than 1"),
+        ({"delta": 0.51}, "less than or equal to 0.5"),
         ({"date": "March"}, "date"),
         ({"seen": []}, "format 1, of a panel, has `seen`"),
         ({"deciding": []}, "at least 1 item"),

@@ -27,8 +27,9 @@ class Ask(BaseModel):
     alpha: float = Field(default=0.1, gt=0, lt=1)
     """Disagreement with humans that is tolerated among trusted responses; miscoverage of
     conformal intervals."""
-    delta: float = Field(default=0.1, gt=0, lt=1)
-    """Probability, over the draw of the calibration labels, that a certificate fails."""
+    delta: float = Field(default=0.1, gt=0, le=0.5)
+    """Probability, over the draw of the calibration labels, that a certificate fails; what fails
+    more often than it holds is no promise."""
     level: float = Field(default=0.95, gt=0, lt=1)
     """Confidence level of intervals."""
     threshold: float = Field(default=0.5, ge=0, le=1)

@@ -107,7 +107,7 @@ class Certificate(Frozen):
     """Thresholds: stages in the order in which judges are asked, or one entry for a panel."""
     alpha: Share
     """Share of the trusted verdicts that may disagree with humans."""
-    delta: Share
+    delta: float = Field(gt=0, le=0.5)
     """Probability, over the draw of the labels, that more do."""
     n: int = Field(ge=1)
     """Independent labels at or above the threshold; clusters count once."""

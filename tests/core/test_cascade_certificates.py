@@ -403,6 +403,7 @@ def test_per_stage_proves_each_judge(then: Study) -> None:
     ask = ASK.model_copy(update={"cascade_method": "per_stage"})
     made = certify(then, ask, host=HOST)
     assert made.method == "per_stage"
+    assert "method joint_path is exact without that" in made.assumption  # an option it can give
     assert made.level == pytest.approx(0.1 / 3)
     assert sum(stage.n for stage in made.stages) == made.n
     assert Certificate.from_json(made.to_json()) == made

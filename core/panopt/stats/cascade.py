@@ -49,7 +49,7 @@ _GIVEN = (
 _STAGES = (
     "each judge was tested at delta / {judges} on the items that those before it abstained on; "
     "which these are was settled on the same labels, a selection effect too small for simulation "
-    "to see (pass disjoint=True for exactness without that)"
+    "to see (method joint_path is exact without that)"
 )
 _DISJOINT = "each judge was tested at delta / {judges} on labels of its own: exact"
 

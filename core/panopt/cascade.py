@@ -275,7 +275,7 @@ class Cascade:
         jury, judge, source = self._juries[place], self.judges[place], self.sources[place]
         ruling = await jury.judge(replace(question, kind=jury.kind))
         cast = ruling.votes[0]
-        if cast.failure is not None and cast.failure.kind == "budget" and not cast.usage.calls:
+        if cast.unpaid:
             return cast, True
         passes: Sequence[Vote] = cast.passes or (cast,)
         if source == LEXICAL:

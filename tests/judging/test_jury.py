@@ -431,6 +431,12 @@ def test_a_spent_budget_is_told_and_never_replaced(scripted: type[Any], ask: Ask
     assert (third.outcome, third.n_failed, third.usage.calls) == ("all_failed", 3, 0)
     assert {vote.failure.kind for vote in third.votes} == {"budget"}
     assert third.reason == "the budget is spent: none of 3 judges was asked"
+    assert third.unpaid
+    assert not second.unpaid
+    said = third.explanation.splitlines()[0]
+    assert said.startswith("BUDGET SPENT: plurality of 0 of 3 judges; the budget is spent: none of")
+    assert "failed" not in third.explanation
+    assert second.explanation.splitlines()[-1].endswith("was not asked")
     assert budget.spent.calls == 5
     assert spare.asked == []
 

@@ -22,6 +22,7 @@ from panopt.judging import (
     Pairwise,
     Ruling,
     VerdictKind,
+    Usage,
     Vote,
     rule_on,
 )
@@ -253,6 +254,20 @@ def test_outcomes_without_votes_are_told_apart(values: tuple[str, ...], outcome:
     assert found.outcome == outcome
     assert (found.agreement, found.agreement_n, found.mean) == (None, 0, None)
     assert found.reason
+
+
+def test_judges_that_were_not_paid_for_are_told_from_those_that_failed() -> None:
+    unpaid = Vote("u", "failed", failure=Failure("budget", "spent"), usage=Usage())
+    broken = Vote("b", "failed", failure=Failure("timeout", "slow"), usage=Usage(calls=1))
+    cut = Vote("c", "failed", failure=Failure("budget", "spent"), usage=Usage(calls=1))
+    two = rule_on([unpaid, broken], kind=Boolean())
+    assert two.reason == "1 of 2 judges failed, 1 not asked: the budget is spent"
+    yes = Vote("y", "ok", 1.0)
+    few = rule_on([yes, unpaid, broken], kind=Boolean(), min_successful=2)
+    told = "0 abstained, 1 failed, 1 not asked: the budget is spent"
+    assert few.reason == f"1 of 3 judges voted, 2 must ({told})"
+    assert (unpaid.unpaid, broken.unpaid, cut.unpaid) == (True, False, False)
+    assert not rule_on([cut], kind=Boolean()).unpaid
 
 
 def test_a_vote_off_the_range_is_one_failed_vote_not_a_pass() -> None:

@@ -62,7 +62,8 @@ def evidence(ruling: Ruling, *, markdown: bool = False) -> str:
         parts.append(f"agreement {ruling.agreement:.2f}{' by weight' if ruling.weights else ''}")
     if ruling.degraded and ruling.n_decisive:
         parts.append("fewer than half of the panel voted")
-    if ruling.reason is not None and ruling.outcome != "all_failed":
+    told_below = ruling.outcome == "all_failed" and not any(v.unpaid for v in ruling.votes)
+    if ruling.reason is not None and not told_below:
         parts.append(plain(ruling.reason[:MOST_REASON]))
     silent = [vote for vote in ruling.votes if vote.status != "ok"]
     parts += [f"{_name(vote, plain)} {_silence(vote, plain)}" for vote in silent[:MOST_JUDGES]]
@@ -102,7 +103,7 @@ def told(vote: Vote, ruling: Ruling, plain: Plain = readable) -> str:
 
 
 def _head(ruling: Ruling) -> str:
-    outcome = ruling.outcome.replace("_", " ")
+    outcome = "budget spent" if ruling.unpaid else ruling.outcome.replace("_", " ")
     if ruling.passed is not None:
         verdict = "PASS" if ruling.passed else "FAIL"
         return verdict if ruling.outcome == "decided" else f"{verdict} ({outcome})"
@@ -118,6 +119,8 @@ def _name(vote: Vote, plain: Plain) -> str:
 
 
 def _silence(vote: Vote, plain: Plain) -> str:
+    if vote.unpaid:
+        return "was not asked"
     if vote.failure is not None:
         return f"failed: {vote.failure.kind} ({plain(vote.failure.message[:MOST_REASON])})"
     note = f" ({plain(vote.note[:MOST_REASON])})" if vote.note else ""

@@ -220,6 +220,11 @@ class Vote:
     passes: tuple[Vote, ...] = ()
     note: str = ""
 
+    @property
+    def unpaid(self) -> bool:
+        """Whether the judge was not asked, for want of budget."""
+        return self.failure is not None and self.failure.kind == "budget" and not self.usage.calls
+
 
 def _sum(one: Number | None, other: Number | None) -> Number | None:
     if one is None:

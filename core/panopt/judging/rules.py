@@ -211,13 +211,19 @@ def _missing(votes: tuple[Vote, ...]) -> str:
 
 def _why_missing(outcome: str, votes: tuple[Vote, ...], n: int, least: int) -> str:
     abstained = sum(vote.status == "abstained" for vote in votes)
-    told = f"{abstained} abstained, {len(votes) - n - abstained} failed"
+    unpaid = sum(vote.unpaid for vote in votes)
+    failed = len(votes) - n - abstained - unpaid
+    told = f"{abstained} abstained, {failed} failed"
+    if unpaid:
+        told += f", {unpaid} not asked: the budget is spent"
     if outcome == "quorum_not_met":
         return f"{n} of {len(votes)} judges voted, {least} must ({told})"
     if outcome == "no_votes":
         return "no judge was asked"
-    if all(vote.failure is not None and vote.failure.kind == "budget" for vote in votes):
+    if unpaid == len(votes):
         return f"the budget is spent: none of {len(votes)} judges was asked"
+    if unpaid:
+        return f"{failed} of {len(votes)} judges failed, {unpaid} not asked: the budget is spent"
     return f"all {len(votes)} judges {outcome.removeprefix('all_')}"
 
 

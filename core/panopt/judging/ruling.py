@@ -21,7 +21,8 @@ class Ruling:
     outcome
         A name in :data:`panopt.stats.rule_names.OUTCOMES`: ``decided``; ``tie`` and ``split``
         (votes, but no verdict that won); ``quorum_not_met`` (too few votes, or none for mixed
-        reasons), ``all_abstained``, ``all_failed``; ``no_votes`` (no judge was asked);
+        reasons), ``all_abstained``, ``all_failed`` (`unpaid`: for want of budget); ``no_votes``
+        (no judge was asked);
         ``response_error`` (there was nothing to judge).
     value
         The panel's score on the scale of the verdict (boolean and pairs: on [0, 1]; pairs: 1 the
@@ -87,6 +88,11 @@ class Ruling:
     criterion: str = "score"
     weights: Mapping[str, float] | None = field(default=None)
     reason: str | None = None
+
+    @property
+    def unpaid(self) -> bool:
+        """Whether no judge was asked for want of budget: ``all_failed``, but no judge broke."""
+        return bool(self.votes) and all(vote.unpaid for vote in self.votes)
 
     @property
     def explanation(self) -> str:

@@ -186,6 +186,8 @@ class Panel:
         has_value = ruling.value is not None or ruling.label is not None
         if ruling.outcome == "decided" or has_value:
             return None
+        if ruling.unpaid:
+            return "panopt:budget"
         return REASONS.get(ruling.outcome, f"panopt:{ruling.outcome}")
 
 

@@ -208,6 +208,9 @@ def test_a_budget_bounds_the_calls_of_a_scorer(replayed: Replayed) -> None:
     found = metrics_of(log)
     assert found["calls"] <= 9
     assert found["failed_budget"] == 20 - found["calls"]
+    reasons = [score.reason for score in scores_of(log).values()]
+    assert "panopt:budget" in reasons
+    assert "grader_failed" not in reasons
     assert log.status == "success"
 
 

@@ -164,7 +164,9 @@ def test_what_promptfoo_must_give_is_named() -> None:
 def test_budget_spent_is_a_failed_vote_and_no_error() -> None:
     config: dict[str, Any] = {"judges": ["say-1", "say-0.9"], "budget": {"calls": 2}}
     assert grade(**config)["output"]["pass"] is True
-    spent = grade(**config)["metadata"]["panel"]
+    graded = grade(**config)
+    assert graded["output"]["reason"].startswith("BUDGET SPENT")
+    spent = graded["metadata"]["panel"]
     assert spent["outcome"] == "all_failed"
     assert spent["verdicts"][0]["error"].startswith("budget: ")
 

@@ -21,8 +21,8 @@ from panopt.judging import (
     Numeric,
     Pairwise,
     Ruling,
-    VerdictKind,
     Usage,
+    VerdictKind,
     Vote,
     rule_on,
 )

@@ -16,7 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from panopt.stats.conformal_split import one_row
 
-__all__ = ["BoundMethod", "LossBound", "bound_method", "loss_upper", "refuted_means"]
+__all__ = [
+    "BoundMethod",
+    "LossBound",
+    "bound_method",
+    "loss_upper",
+    "refuted_means",
+    "variance_before",
+]
 
 Floats = NDArray[np.float64]
 
@@ -166,14 +173,21 @@ def refuted_means(losses: Floats, share: float, delta: float) -> NDArray[np.bool
     return np.asarray(wealth.max(axis=0) > np.log(1.0 / delta))
 
 
-def _stakes(x: Floats, delta: float) -> Floats:
-    """Give the stake of every bet, by the losses before it."""
-    n = len(x)
-    i = np.arange(1, n + 1).reshape(-1, *[1] * (x.ndim - 1))
+def variance_before(x: Floats) -> Floats:
+    """Guess the variance of each value on [0, 1] by those before it, down the first axis.
+
+    One imagined value of mean and standard deviation .5 comes first.
+    """
+    i = np.arange(1, len(x) + 1).reshape(-1, *[1] * (x.ndim - 1))
     mean = (0.5 + np.cumsum(x, axis=0)) / (1 + i)
     variance = (0.25 + np.cumsum((x - mean) ** 2, axis=0)) / (1 + i)
-    before = np.concatenate([np.full_like(variance[:1], 0.25), variance[:-1]])
-    return np.asarray(np.minimum(1.0, np.sqrt(2.0 * np.log(1.0 / delta) / (n * before))))
+    return np.concatenate([np.full_like(variance[:1], 0.25), variance[:-1]])
+
+
+def _stakes(x: Floats, delta: float) -> Floats:
+    """Give the stake of every bet, by the losses before it."""
+    before = variance_before(x)
+    return np.asarray(np.minimum(1.0, np.sqrt(2.0 * np.log(1.0 / delta) / (len(x) * before))))
 
 
 def _betting(x: Floats, delta: float) -> float:

@@ -70,7 +70,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "panopt.certificates": (*GROUND, "panopt.host", "panopt.analysis", "panopt.writing"),
     "panopt.replay": (*GROUND, "panopt.host", "panopt.analysis", "panopt.certificates"),
     "panopt.lineup": (*GROUND, "panopt.host", "panopt.analysis", "panopt.reading"),
-    "panopt.comparison": (*GROUND, "panopt.host", "panopt.lineup"),
+    "panopt.standings": (*GROUND, "panopt.lineup"),
+    "panopt.comparison": (*GROUND, "panopt.host", "panopt.lineup", "panopt.standings"),
     "panopt.effect": (*GROUND, "panopt.host", "panopt.lineup"),
     "panopt.gate": (*GROUND, "panopt.host", "panopt.lineup"),
     "panopt.policies": (

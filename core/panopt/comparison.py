@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import get_args
@@ -14,24 +14,20 @@ from panopt.errors import AskError
 from panopt.host import Host
 from panopt.lineup import Lineup, line_ups, short_names
 from panopt.records.ask import Ask
-from panopt.records.comparison import Comparison, Missing, PairResult, Sources, Standing
-from panopt.records.pairing import Contender, Items, by_item_and_judge
+from panopt.records.comparison import Comparison, PairResult, Sources
+from panopt.records.pairing import by_item_and_judge
 from panopt.records.study import Study
-from panopt.stats.bradley_terry import BradleyTerry, bradley_terry
+from panopt.standings import agreement_with, missing_of, order_of, standings_of
+from panopt.stats.detectable import detectable_effect
 from panopt.stats.judge_sample import judged_difference
-from panopt.stats.mean import mean_interval
 from panopt.stats.multiple import benjamini_hochberg, holm
 from panopt.stats.paired import Method, paired_difference
 from panopt.stats.paired_wins import win_rate
-from panopt.stats.ranks import RankIntervals, rank_intervals
 from panopt.stats.signflip import permutation_test
 
 __all__ = ["compare"]
 
 Floats = NDArray[np.float64]
-
-#: Comparisons of two systems on an item beyond which strengths take too much memory.
-MOST_COMPARISONS = 4_000_000
 
 #: Fewer resamples than this reach no further than an interval's ends.
 FEWEST_DRAWS = 1000
@@ -63,6 +59,7 @@ def compare(  # noqa: PLR0913 - options
     cluster: str = "auto",
     passed: bool = False,
     names: Sequence[str] | None = None,
+    reference: Mapping[str, float] | None = None,
     force: bool = False,
     host: Host | None = None,
 ) -> tuple[Comparison, ...]:
@@ -89,6 +86,9 @@ def compare(  # noqa: PLR0913 - options
         Compare pass rates at the threshold rather than mean scores.
     names
         Short name of each study; its file where not given.
+    reference
+        Score of each system by a reference order, larger the better (such as people's rating):
+        how far the comparison's order agrees with it.
     force
         Go on though tasks or criteria differ, or all scores tie.
     host
@@ -130,7 +130,16 @@ def compare(  # noqa: PLR0913 - options
     results: list[Comparison] = []
     for one in found:
         try:
-            results.append(_compared(one, ask, sources=sources, method=method, force=force))
+            results.append(
+                _compared(
+                    one,
+                    ask,
+                    sources=sources,
+                    method=method,
+                    reference=reference or {},
+                    force=force,
+                )
+            )
         except AskError as error:
             if ask.criterion or len(found) == 1:
                 raise
@@ -145,8 +154,14 @@ def _place(study: Study, number: int) -> str:
     return study.sources[0].location if study.sources else f"study {number}"
 
 
-def _compared(
-    lineup: Lineup, ask: Ask, *, sources: Sources, method: Method, force: bool
+def _compared(  # noqa: PLR0913 - options
+    lineup: Lineup,
+    ask: Ask,
+    *,
+    sources: Sources,
+    method: Method,
+    reference: Mapping[str, float],
+    force: bool,
 ) -> Comparison:
     contenders, items = lineup.contenders, lineup.items
     if sources == "items+judges" and lineup.matrix.n_judges < 2:
@@ -167,17 +182,9 @@ def _compared(
         replace(one, p_holm=_number(strict), p_bh=_number(lenient))
         for one, strict, lenient in zip(pairs, holm(p), benjamini_hochberg(p), strict=True)
     ]
-    ranks = strengths = None
-    notes = list(lineup.notes)
-    if len(contenders) > 2:
-        ranks = rank_intervals(
-            items.scores, clusters=items.clusters, alpha=1.0 - ask.level, rng=rng
-        )
-        strengths, why = _strengths(items, contenders, 1.0 - ask.level)
-        if ranks.n_missing:
-            notes.append(f"ranks are by the {ranks.n:,} items that all systems have")
-        notes += [f"no ranks: {ranks.reason}"] if ranks.reason else []
-        notes += [f"no strengths: {why}"] if why else []
+    order = order_of(lineup, ask, rng)
+    agreed, left = agreement_with(reference, lineup, ask, rng)
+    notes = [*lineup.notes, *order.notes, *left]
     if items.clusters is not None:
         groups = int(items.clusters.max()) + 1
         notes.append(f"{len(items.names):,} items in {groups:,} clusters, which are the units")
@@ -191,7 +198,10 @@ def _compared(
             f"{lineup.consensus.method}, with intervals over items"
         )
     if len(pairs) > 1:
-        notes.append(f"p-values are adjusted for {len(pairs)} pairs; intervals hold pair by pair")
+        notes.append(
+            f"p Holm is p adjusted for {len(pairs)} pairs: told apart are those where it is at "
+            f"most {1 - ask.level:.4g}; intervals hold pair by pair"
+        )
     return Comparison(
         lineup.criterion,
         lineup.measure,
@@ -201,10 +211,13 @@ def _compared(
         HOLDS[sources],
         HOLDS_NOT[sources],
         ask.level,
-        _standings(lineup, ask, ranks, strengths),
+        standings_of(lineup, ask, order),
         tuple(pairs),
-        ranks,
-        strengths,
+        int(np.count_nonzero(~np.isnan(items.scores).all(axis=1))),
+        order.ranks,
+        order.strengths,
+        tuple(contenders[k].name for k in order.places),
+        agreed,
         tuple(notes),
         tuple(dict.fromkeys(warnings)),
     )
@@ -226,9 +239,9 @@ def _pair(  # noqa: PLR0913 - the parts of one result
 ) -> PairResult:
     a, b = which
     items, contenders, alpha = lineup.items, lineup.contenders, 1.0 - ask.level
-    x, y = items.scores[:, a], items.scores[:, b]
-    common = ~(np.isnan(x) | np.isnan(y))
-    x, y = x[common], y[common]
+    here, there = ~np.isnan(items.scores[:, a]), ~np.isnan(items.scores[:, b])
+    common = here & there
+    x, y = items.scores[common, a], items.scores[common, b]
     keys = None if items.clusters is None else items.clusters[common]
     found = paired_difference(
         x, y, clusters=keys, alpha=alpha, method=method, n_boot=max(ask.n_boot, 1000), rng=rng
@@ -273,14 +286,22 @@ def _pair(  # noqa: PLR0913 - the parts of one result
         win_high=won.high,
         n_items=n,
         n_clusters=n_clusters,
-        missing_a=_missing(items, a, b),
-        missing_b=_missing(items, b, a),
+        detectable=_detectable(se, n_clusters, alpha),
+        missing_a=missing_of(items, there & ~here, a),
+        missing_b=missing_of(items, here & ~there, b),
         of_judge=dict(zip(lineup.matrix.judges, map(_number, means.tolist()), strict=True)),
         method=how,
         p_method=p_how,
         notes=notes,
         reason=reason,
     )
+
+
+def _detectable(se: float | None, n: int, alpha: float) -> float | None:
+    """Say which true difference would be shown in four comparisons of five."""
+    if se is None or se <= 0.0 or n < 2:
+        return None
+    return detectable_effect(se * n**0.5, n, alpha=alpha)
 
 
 def _clusters_of_all(lineup: Lineup, seen: Floats) -> NDArray[np.intp] | None:
@@ -300,15 +321,6 @@ def _column_means(seen: Floats) -> Floats:
     total = np.where(known, seen, 0.0).sum(axis=0)
     means: Floats = np.divide(total, count, out=np.full(seen.shape[1], np.nan), where=count > 0)
     return means
-
-
-def _missing(items: Items, of: int, other: int) -> Missing:
-    """Count what `of` lacks of the items on which `other` has a score."""
-    scored = ~np.isnan(items.scores)
-    gone = scored[:, other] & ~scored[:, of]
-    absent = gone & ~items.present[:, of]
-    n = int(np.count_nonzero(absent))
-    return Missing(n, int(np.count_nonzero(gone)) - n, items.examples(gone))
 
 
 def _refuse_pointless(lineup: Lineup, pairs: Sequence[PairResult]) -> None:
@@ -339,72 +351,3 @@ def _refuse_pointless(lineup: Lineup, pairs: Sequence[PairResult]) -> None:
             f"{where}: every system scores the same on each of {n:,} common items: ties alone "
             "show no difference (--force shows how large one could hide)"
         )
-
-
-def _standings(
-    lineup: Lineup, ask: Ask, ranks: RankIntervals | None, strengths: BradleyTerry | None
-) -> tuple[Standing, ...]:
-    items, judges = lineup.items, lineup.matrix.judges
-    votes = lineup.matrix.votes
-    standings = []
-    for k, one in enumerate(lineup.contenders):
-        own = items.scores[:, k]
-        known = ~np.isnan(own)
-        keys = None if items.clusters is None else items.clusters[known]
-        mean = mean_interval(own[known], clusters=keys, alpha=1.0 - ask.level)
-        mine = np.zeros(lineup.matrix.n_responses, dtype=np.bool_)
-        mine[one.responses] = True
-        who = np.unique(votes.judge[mine[votes.response]]).tolist()
-        rank = rank_low = rank_high = None
-        if ranks is not None and ranks.value is not None:
-            rank = float(ranks.value[k])
-            if ranks.low is not None and ranks.high is not None:
-                rank_low, rank_high = int(ranks.low[k]), int(ranks.high[k])
-        strength, strength_low, strength_high = _strength_of(strengths, k)
-        standings.append(
-            Standing(
-                one.name,
-                one.system,
-                mean,
-                n_items=int(np.count_nonzero(known)),
-                n_responses=len(one.responses),
-                n_unscored=int(np.count_nonzero(np.isnan(lineup.values[one.responses]))),
-                n_cached=lineup.cached[k][0],
-                judges=tuple(judges[j] for j in who),
-                rank=rank,
-                rank_low=rank_low,
-                rank_high=rank_high,
-                strength=strength,
-                strength_low=strength_low,
-                strength_high=strength_high,
-            )
-        )
-    return tuple(standings)
-
-
-def _strength_of(found: BradleyTerry | None, k: int) -> tuple[float | None, ...]:
-    if found is None or found.strength is None or found.low is None or found.high is None:
-        return None, None, None
-    at = found.systems.index(k)
-    return float(found.strength[at]), float(found.low[at]), float(found.high[at])
-
-
-def _strengths(
-    items: Items, contenders: Sequence[Contender], alpha: float
-) -> tuple[BradleyTerry | None, str | None]:
-    """Fit strengths to who scored more on each item."""
-    n, k = items.scores.shape
-    if n * k * (k - 1) // 2 > MOST_COMPARISONS:
-        return None, f"{n:,} items of {k} systems make more than {MOST_COMPARISONS:,} comparisons"
-    one, other = np.triu_indices(len(contenders), 1)
-    outcome = (np.sign(items.scores[:, one] - items.scores[:, other]) + 1.0) / 2.0
-    units = np.arange(n) if items.clusters is None else items.clusters
-    known = ~np.isnan(outcome)
-    found = bradley_terry(
-        np.broadcast_to(one, outcome.shape)[known],
-        np.broadcast_to(other, outcome.shape)[known],
-        outcome[known],
-        clusters=np.broadcast_to(units[:, None], outcome.shape)[known],
-        alpha=alpha,
-    )
-    return found, found.reason

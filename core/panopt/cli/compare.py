@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
@@ -32,10 +33,7 @@ from panopt.cli.sources import (
 from panopt.errors import AskError
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.table import Table
-
-    from panopt.records.comparison import Comparison, Missing, PairResult, Sources
+    from panopt.records.comparison import Sources
     from panopt.stats.paired import Method
 
 __all__ = ["compare", "criteria_of"]
@@ -65,9 +63,6 @@ Force = Annotated[
     typer.Option("--force", help="Go on though tasks or criteria differ.", rich_help_panel=READ),
 ]
 
-#: Rows of a terminal table.
-MOST_ROWS = 30
-
 
 def compare(  # noqa: PLR0913 - one parameter an option
     logs: Annotated[
@@ -90,6 +85,10 @@ def compare(  # noqa: PLR0913 - one parameter an option
         str, typer.Option(help="Interval of a difference: t | bca | percentile.")
     ] = "t",
     cluster: Cluster = "auto",
+    reference: Annotated[
+        Path | None,
+        typer.Option(help="Table of systems and their score or rank, to hold the order against."),
+    ] = None,
     level: Level = 0.95,
     aggregate: Aggregate = "auto",
     min_successful: MinSuccessful = 1,
@@ -107,14 +106,20 @@ def compare(  # noqa: PLR0913 - one parameter an option
     tier: Tier = "auto",
     low_memory: LowMemory = False,
     force: Force = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Show every system and pair, however many, and strengths.")
+    ] = False,
     as_json: Json = False,
     strict: Strict = False,
 ) -> None:
     """Compare systems on the items they share: differences, their intervals, ranks."""
-    from panopt.comparison import compare as compare_studies  # noqa: PLC0415 - a fast start
+    from panopt.cli.compared import show_comparisons  # noqa: PLC0415 - a fast start
+    from panopt.cli.reference import read_reference  # noqa: PLC0415
+    from panopt.comparison import compare as compare_studies  # noqa: PLC0415
     from panopt.host import Host  # noqa: PLC0415
     from panopt.lineup import short_names  # noqa: PLC0415
     from panopt.records.ask import Ask, checked  # noqa: PLC0415
+    from panopt.records.comparison_text import conclusion  # noqa: PLC0415
 
     ask = checked(
         Ask,
@@ -138,6 +143,7 @@ def compare(  # noqa: PLR0913 - one parameter an option
         strict=strict,
     )
     host = Host()
+    order = None if reference is None else read_reference(reference)
     studies = read_apart(logs, labels=labels, reading=reading, criterion=(), host=host)
     found = compare_studies(
         *studies,
@@ -147,6 +153,7 @@ def compare(  # noqa: PLR0913 - one parameter an option
         cluster=cluster,
         passed=passed,
         names=short_names(logs),
+        reference=order,
         force=force,
         host=host,
     )
@@ -155,169 +162,12 @@ def compare(  # noqa: PLR0913 - one parameter an option
             for warning in one.warnings:
                 raise AskError(f"{warning} (an error under --strict)")
     if as_json:
-        told = {"comparisons": [one.to_dict() for one in found]}
+        told = {"comparisons": [{**one.to_dict(), "conclusion": conclusion(one)} for one in found]}
         sys.stdout.write(json.dumps(told, indent=2, allow_nan=False) + "\n")
         return
-    _show(found)
+    show_comparisons(found, every=every)
 
 
 def criteria_of(criterion: Sequence[str] | None, metric: Sequence[str] | None) -> tuple[str, ...]:
     """Join the two names of one option."""
     return tuple(dict.fromkeys([*(criterion or ()), *(metric or ())]))
-
-
-def _show(found: Sequence[Comparison]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - a fast start
-    from rich.panel import Panel  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    from panopt.cli.text import shown  # noqa: PLC0415
-
-    console = Console()
-    for one in found:
-        title = Text.assemble("criterion ", shown(one.criterion, "bold"))
-        level = f"intervals at {100 * one.level:.4g}%, {one.measure}"
-        console.print(
-            Panel(
-                _body(one, narrow=console.width < 100),
-                title=title,
-                subtitle=level,
-                title_align="left",
-                subtitle_align="right",
-            )
-        )
-
-
-def _body(one: Comparison, *, narrow: bool) -> RenderableType:
-    from rich.console import Group  # noqa: PLC0415 - a fast start
-    from rich.text import Text  # noqa: PLC0415
-
-    from panopt.cli.text import shown  # noqa: PLC0415
-
-    parts: list[RenderableType] = [
-        Text.assemble(
-            ("scores by ", "dim"), shown(one.aggregate, "bold"), shown(f": {one.why}", "dim")
-        ),
-        Text(),
-        _standings(one),
-        Text(),
-        _pairs(one, narrow=narrow),
-        Text(),
-    ]
-    many = len(one.pairs) > 1
-    for pair in one.pairs[:MOST_ROWS]:
-        parts += [shown(line, style, longest=600) for line, style in _told(pair, one, many=many)]
-    if len(one.pairs) > MOST_ROWS:
-        parts.append(Text(f"... {len(one.pairs) - MOST_ROWS} more pairs: see --json", "dim"))
-    parts.append(Text())
-    parts += [shown(f"intervals hold: {text}", "dim", longest=400) for text in one.holds]
-    parts += [shown(f"they do not hold: {text}", "dim", longest=400) for text in one.holds_not]
-    parts += [shown(f"note: {text}", "dim", longest=1000) for text in one.notes]
-    if one.warnings:
-        parts += [Text(), Text("may spoil a conclusion", "yellow bold")]
-        parts += [shown(f"  {text}", "yellow", longest=1000) for text in one.warnings]
-    return Group(*parts)
-
-
-def _standings(one: Comparison) -> Table:
-    from rich.table import Table  # noqa: PLC0415 - a fast start
-
-    from panopt.cli.text import number, shown  # noqa: PLC0415
-
-    ranked = any(standing.rank is not None for standing in one.standings)
-    strong = any(standing.strength is not None for standing in one.standings)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("system", overflow="fold")
-    for name in ("items", "mean", *(["rank"] if ranked else []), *(["strength"] if strong else [])):
-        table.add_column(name, justify="right", no_wrap=True)
-    if any(standing.n_unscored for standing in one.standings):
-        table.add_column("unscored", justify="right")
-    order = sorted(one.standings, key=lambda each: -(each.mean.value or 0.0))
-    for each in order[:MOST_ROWS]:
-        cells = [f"{each.n_items:,}", _ends(each.mean.value, each.mean.low, each.mean.high)]
-        if ranked:
-            ends = each.rank_low is not None and each.rank_high is not None
-            own = "-" if each.rank is None else f"{each.rank:g}"
-            cells.append(f"{own} [{each.rank_low}, {each.rank_high}]" if ends else own)
-        if strong:
-            spread = (
-                ""
-                if each.strength_low is None
-                else f" [{number(each.strength_low, 2)}, {number(each.strength_high, 2)}]"
-            )
-            cells.append(f"{number(each.strength, 2)}{spread}")
-        if any(standing.n_unscored for standing in one.standings):
-            cells.append(f"{each.n_unscored:,}")
-        table.add_row(shown(each.name), *cells)
-    return table
-
-
-def _ends(value: float | None, low: float | None, high: float | None) -> str:
-    from panopt.cli.text import number  # noqa: PLC0415 - a fast start
-
-    if value is None or low is None or high is None:
-        return number(value)
-    return f"{number(value)} [{number(low)}, {number(high)}]"
-
-
-def _pairs(one: Comparison, *, narrow: bool) -> Table:
-    from rich.table import Table  # noqa: PLC0415 - a fast start
-
-    from panopt.cli.text import shown  # noqa: PLC0415
-
-    many = len(one.pairs) > 1
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("a - b", overflow="fold")
-    names = ["difference", "p", *(["p Holm"] if many else [])]
-    names += [] if narrow else [*(["p BH"] if many else []), "a wins"]
-    for name in (*names, "items"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for pair in one.pairs[:MOST_ROWS]:
-        cells = [_ends(pair.value, pair.low, pair.high), _chance(pair.p)]
-        if many:
-            cells.append(_chance(pair.p_holm))
-        if not narrow:
-            cells += [_chance(pair.p_bh)] if many else []
-            cells.append(_ends(pair.win_rate, pair.win_low, pair.win_high))
-        style = None if pair.better(one.level) is None else "bold"
-        table.add_row(shown(f"{pair.a} - {pair.b}"), *cells, f"{pair.n_items:,}", style=style)
-    return table
-
-
-def _chance(p: float | None) -> str:
-    if p is None:
-        return "-"
-    return f"{p:.4f}" if p >= 0.0001 else f"{p:.1e}"
-
-
-def _told(pair: PairResult, one: Comparison, *, many: bool) -> list[tuple[str, str]]:
-    """Say in words what a pair shows, and what it lacks."""
-    better = pair.better(one.level)
-    about = f"{pair.a} - {pair.b}: " if many else ""
-    lines: list[tuple[str, str]] = []
-    if pair.value is None:
-        lines.append((f"{about}no difference: {pair.reason}", "yellow"))
-    elif better is not None:
-        other = pair.b if better == pair.a else pair.a
-        lines.append((f"{better} is better than {other}, by {abs(pair.value):.3f}", "green"))
-    elif not many:
-        lines.append(("no difference is shown: neither is ruled out to be better", "yellow"))
-    if pair.value is not None and pair.low is None:
-        lines.append((f"{about}no interval: {pair.reason}", "yellow"))
-    lines += [(f"{about}{note}", "dim") for note in pair.notes]
-    for name, missing in ((pair.a, pair.missing_a), (pair.b, pair.missing_b)):
-        if missing.n:
-            lines.append((f"{about}{_lacks(name, missing)}", "yellow"))
-    if not many:
-        lines.append((f"difference: {pair.method}; p: {pair.p_method}", "dim"))
-    return lines
-
-
-def _lacks(name: str, missing: Missing) -> str:
-    parts = []
-    if missing.absent:
-        parts.append(f"lacks {missing.absent:,} items of the other")
-    if missing.unscored:
-        parts.append(f"has no score on {missing.unscored:,}")
-    examples = ", ".join(missing.examples)
-    return f"{name} {' and '.join(parts)} ({examples}{' ...' if missing.n > 3 else ''}): left out"

@@ -3,59 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from panopt.stats.bradley_terry import BradleyTerry
 from panopt.stats.mean import MeanInterval
+from panopt.stats.ranking_agreement import RankingAgreement
 from panopt.stats.ranks import RankIntervals
 
 __all__ = ["Comparison", "Missing", "PairResult", "Sources", "Standing"]
 
 Sources = Literal["items", "items+judges"]
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """One contender on its own.
-
-    Attributes
-    ----------
-    name, system
-        What it is called here, and its system.
-    mean
-        Mean score over its items with an interval.
-    n_items, n_responses
-        Items with a score, and responses.
-    n_unscored
-        Responses that no judge gave a score.
-    n_cached
-        Verdicts that are copies out of a cache.
-    judges
-        Who judged it.
-    rank, rank_low, rank_high
-        Rank by mean score on the items that all contenders have, with an interval that holds for
-        all at once; None for two contenders, or with the reason in the comparison's notes.
-    strength, strength_low, strength_high
-        Bradley-Terry log-strength from who scored more on each item; None likewise.
-    """
-
-    name: str
-    system: str
-    mean: MeanInterval
-    n_items: int
-    n_responses: int
-    n_unscored: int
-    n_cached: int
-    judges: tuple[str, ...]
-    rank: float | None = None
-    rank_low: int | None = None
-    rank_high: int | None = None
-    strength: float | None = None
-    strength_low: float | None = None
-    strength_high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +41,51 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """One contender on its own.
+
+    Attributes
+    ----------
+    name, system
+        What it is called here, and its system.
+    mean
+        Mean score over its items with an interval.
+    n_items, n_responses
+        Items with a score, and responses.
+    n_unscored
+        Responses that no judge gave a score.
+    n_cached
+        Verdicts that are copies out of a cache.
+    judges
+        Who judged it.
+    missing
+        Items of the others that it lacks, or has no score on.
+    rank, rank_low, rank_high
+        Rank by mean score on the items that all ranked contenders have, with an interval that
+        holds for all at once; None for two contenders, for one with too few of the items, or
+        with the reason in the comparison's notes.
+    strength, strength_low, strength_high
+        Bradley-Terry log-strength from who scored more on each item; None likewise.
+    """
+
+    name: str
+    system: str
+    mean: MeanInterval
+    n_items: int
+    n_responses: int
+    n_unscored: int
+    n_cached: int
+    judges: tuple[str, ...]
+    missing: Missing
+    rank: float | None = None
+    rank_low: int | None = None
+    rank_high: int | None = None
+    strength: float | None = None
+    strength_low: float | None = None
+    strength_high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PairResult:
     """How two contenders differ on the items of both.
 
@@ -99,6 +104,9 @@ class PairResult:
         Share of items on which a scores above b, ties one half.
     n_items, n_clusters
         Items of both, and independent clusters of them.
+    detectable
+        True difference that as many items show in four comparisons of five, without adjustment
+        for other pairs; None where that is unknown.
     missing_a, missing_b
         Items of the other side that a, or b, lacks.
     of_judge
@@ -126,6 +134,7 @@ class PairResult:
     win_high: float | None
     n_items: int
     n_clusters: int
+    detectable: float | None
     missing_a: Missing
     missing_b: Missing
     of_judge: Mapping[str, float | None]
@@ -147,6 +156,23 @@ class PairResult:
             return self.a
         return self.b if self.high is not None and self.high < 0.0 else None
 
+    def turned(self) -> PairResult:
+        """Give the same result as b less a."""
+        return replace(
+            self,
+            a=self.b,
+            b=self.a,
+            value=_negative(self.value),
+            low=_negative(self.high),
+            high=_negative(self.low),
+            win_rate=_rest(self.win_rate),
+            win_low=_rest(self.win_high),
+            win_high=_rest(self.win_low),
+            missing_a=self.missing_b,
+            missing_b=self.missing_a,
+            of_judge={name: _negative(value) for name, value in self.of_judge.items()},
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
@@ -166,8 +192,15 @@ class Comparison:
         Confidence level.
     standings, pairs
         Contenders, and all pairs of them.
+    n_items
+        Items on which any contender has a score.
     ranks, strengths
-        Where three or more are compared.
+        Where three or more are compared; entries of `ranks` are those of `ranked`.
+    ranked
+        Names of the contenders that are ranked: those that have most items in common.
+    reference
+        How far the order of the systems agrees with a given one, by Spearman's rho and by
+        Kendall's tau-b; empty where none was given.
     notes, warnings
         What was left out or taken how; what may spoil a conclusion.
     """
@@ -182,8 +215,11 @@ class Comparison:
     level: float
     standings: tuple[Standing, ...]
     pairs: tuple[PairResult, ...]
+    n_items: int
     ranks: RankIntervals | None
     strengths: BradleyTerry | None
+    ranked: tuple[str, ...]
+    reference: tuple[RankingAgreement, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -215,11 +251,22 @@ class Comparison:
             "pairs": [
                 {**_plain(asdict(one)), "better": one.better(self.level)} for one in self.pairs
             ],
+            "n_items": self.n_items,
+            "ranked": list(self.ranked),
+            "reference": [_plain(asdict(one)) for one in self.reference],
             "ranks_reason": None if self.ranks is None else self.ranks.reason,
             "strengths_reason": None if self.strengths is None else self.strengths.reason,
             "notes": list(self.notes),
             "warnings": list(self.warnings),
         }
+
+
+def _negative(value: float | None) -> float | None:
+    return None if value is None else 0.0 - value
+
+
+def _rest(share: float | None) -> float | None:
+    return None if share is None else 1.0 - share
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON

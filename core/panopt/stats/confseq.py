@@ -26,6 +26,8 @@ __all__ = [
     "ConfidenceSequence",
     "RunningInterval",
     "SequenceMethod",
+    "by_cluster",
+    "difference_ends",
     "difference_sequence",
     "mean_sequence",
 ]

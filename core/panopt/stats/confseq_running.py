@@ -141,17 +141,19 @@ class RunningInterval:
         self.take(*_between(low, high))
 
     def take(self, lows: Floats, highs: Floats) -> tuple[Floats, Floats]:
-        """Take values; give the ends after each."""
+        """Take values; give the ends after each (those after the last, where not intersected)."""
         self.refuse_more(len(lows))
         if not len(lows):
             return lows, highs
         known = lows == highs
         self._known += float(lows[known].sum())
         self._n_known += int(np.count_nonzero(known))
+        if not self.intersect:
+            self.low, self.high = self._lower.add(lows), 1.0 - self._upper.add(1.0 - highs)
+            return np.array([self.low]), np.array([self.high])
         least = self._lower.total + np.cumsum(lows)
         missed = self._upper.total + np.cumsum(1.0 - highs)
-        low = self._lower.extend(lows, running=self.intersect)
-        high = 1.0 - self._upper.extend(1.0 - highs, running=self.intersect)
+        low, high = self._lower.extend(lows), 1.0 - self._upper.extend(1.0 - highs)
         if self.population is not None:  # what must be goes before what was bet
             low = np.minimum(low, 1.0 - missed / self.population)
             high = np.maximum(high, least / self.population)

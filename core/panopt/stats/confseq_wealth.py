@@ -14,10 +14,12 @@ value at the average of these means (Jensen), within spans where k is one.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BETS", "LOG_WEIGHTS", "N_BETS", "LowerWealth"]
+__all__ = ["BETS", "LOG_WEIGHTS", "N_BETS", "LowerWealth", "log_wealth"]
 
 Floats = NDArray[np.float64]
 
@@ -89,10 +91,28 @@ class LowerWealth:
             done += size
         return ends
 
-    def log_wealth(self, mean: float) -> float:
-        """Give the logarithm of the wealth against a mean of at most this; no population."""
-        worth = LOG_WEIGHTS + self._grown - self.n * np.log1p(BETS * mean)
-        return float(np.logaddexp.reduce(worth))
+    def add(self, values: Floats) -> float:
+        """Take values of no population; give the bound by all so far, whatever their order was.
+
+        The same as the last of ``extend(values, running=False)``, without those before.
+        """
+        for start in range(0, len(values), _CHUNK):
+            part = values[start : start + _CHUNK]
+            self._grown = self._grown + np.log1p(np.multiply.outer(part, BETS)).sum(axis=0)
+        self.n += len(values)
+        self.total += float(values.sum())
+        self._span = (float(self.n), float(self.n), 0.0)
+        if not self.n:
+            return 0.0
+        grown = self._grown[None, :]
+        low = float(self._roots(self._nearest(grown, np.array([self.n])), grown, [self._span])[0])
+        self.low = max(self.low, low)
+        return low
+
+    def _nearest(self, grown: Floats, count: NDArray[Any]) -> Floats:
+        """Give the best bound by one bet alone, with its share of the wealth; no population."""
+        own = (LOG_WEIGHTS - self._goal + grown) / count[:, None]
+        return np.maximum(np.max(np.expm1(own) / BETS, axis=1), 0.0)
 
     def _doublings(self, drawn: int, population: int) -> int:
         """Say how often what is left was halved, before the next draw."""
@@ -118,8 +138,7 @@ class LowerWealth:
         count = self._span[0] + np.arange(1.0, len(values) + 1.0)
         if self.population is None:
             slope, offset = count, np.zeros(len(values))
-            own = (LOG_WEIGHTS - self._goal + grown) / count[:, None]
-            start = np.maximum(np.max(np.expm1(own) / bets, axis=1), 0.0)
+            start = self._nearest(grown, count)
         else:
             left = 1.0 / (self.population - drawn)
             slope = self._span[1] + np.cumsum(self.population * left)
@@ -170,3 +189,26 @@ class LowerWealth:
 
 def _column(part: float | Floats, rows: NDArray[np.intp]) -> float | Floats:
     return part[rows][:, None] if isinstance(part, np.ndarray) else part
+
+
+def log_wealth(values: Floats, mean: float) -> Floats:
+    """Give the logarithm of the wealth against a mean of at most `mean` after each value.
+
+    Parameters
+    ----------
+    values
+        Shape (values,), in [0, 1], in their order, no NaN.
+    mean
+        In [0, 1].
+    """
+    found = np.empty(len(values))
+    grown = LOG_WEIGHTS.copy()
+    growth = np.log1p(BETS * mean)
+    for start in range(0, len(values), _CHUNK):
+        part = np.log1p(np.multiply.outer(values[start : start + _CHUNK], BETS)) - growth
+        worth = grown + np.cumsum(part, axis=0)
+        top = worth.max(axis=1)
+        share = np.exp(worth - top[:, None]).sum(axis=1)
+        found[start : start + len(worth)] = top + np.log(share)
+        grown = worth[-1]
+    return found

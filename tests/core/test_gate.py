@@ -13,7 +13,7 @@ import pytest
 
 import panopt
 from panopt.errors import AskError
-from panopt.records.gate_text import junit, markdown, verdict_words
+from panopt.records.gate_text import conclusion, junit, junit_refusal, markdown, verdict_words
 from panopt.records.study import Study
 
 
@@ -84,7 +84,7 @@ def test_equal_systems_fail_in_at_most_alpha_of_runs(
     draw: Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]],
 ) -> None:
     """Two checks a run (two criteria), of systems that are equal: all of the gate, end to end."""
-    rng, runs, failed = np.random.default_rng(3), 120, 0
+    rng, runs, failed = np.random.default_rng(3), 40, 0
     host = panopt.Host()
     for _ in range(runs):
         sides = [[], []]  # type: list[list[Study]]
@@ -215,6 +215,34 @@ def test_hostile_names_stay_words_in_markdown_and_junit(rng: np.random.Generator
     tree = ET.fromstring(junit(found))  # noqa: S314 - what we wrote
     assert (tree.get("tests"), tree.get("failures"), tree.get("errors")) == ("1", "1", "0")
     assert tree.find("testcase/failure") is not None
+
+
+def test_junit_keeps_to_the_elements_and_attributes_of_build_servers(
+    rng: np.random.Generator,
+) -> None:
+    """As the schema junit-10.xsd of Jenkins' xUnit plugin has them; checked against it once."""
+    base = rng.random(30)
+    for text in (junit(panopt.run_gate(side(base), side(base), max_drop=0.1)), junit_refusal("x")):
+        root = ET.fromstring(text)  # noqa: S314 - what we wrote
+        assert set(root.attrib) == {"name", "tests", "failures", "errors", "skipped", "time"}
+        assert len(root.findall("testcase")) == int(root.get("tests", "0"))
+        for case in root:
+            assert (case.tag, set(case.attrib)) == ("testcase", {"name", "classname", "time"})
+            assert {child.tag for child in case} <= {"failure", "error", "system-out"}
+
+
+def test_the_end_says_what_the_verdict_comes_to(rng: np.random.Generator) -> None:
+    base = 0.5 + 0.4 * rng.random(40)
+    worse, noise = base - 0.3 - 0.1 * rng.random(40), np.clip(base + rng.normal(0, 0.3, 40), 0, 1)
+    for candidate, strict, words in (
+        (worse, False, "the candidate is worse than allowed; a candidate that is not would be"),
+        (base - 0.01 * rng.random(40), False, "the candidate is no worse than allowed"),
+        (noise, False, "too few to tell. It passes since nothing worse than allowed is shown"),
+        (noise, True, "too few to rule out that it is worse than allowed"),
+    ):
+        found = panopt.run_gate(side(base), side(candidate), max_drop=0.05, require_no_worse=strict)
+        assert words in conclusion(found)
+        assert f"**In short:** {conclusion(found)}." in markdown(found).replace("\\", "")
 
 
 def test_the_known_panels_are_inconclusive_and_say_so(

@@ -207,7 +207,12 @@ def _show(found: Gate) -> None:
     from rich.table import Table  # noqa: PLC0415
 
     from panopt.cli.text import number, shown  # noqa: PLC0415
-    from panopt.records.gate_text import check_words, verdict_words  # noqa: PLC0415
+    from panopt.records.gate_text import (  # noqa: PLC0415
+        check_words,
+        conclusion,
+        plan_words,
+        verdict_words,
+    )
 
     console = Console()
     unsure = any(check.status == "inconclusive" for check in found.checks)
@@ -223,12 +228,15 @@ def _show(found: Gate) -> None:
         colour = (
             "red" if found.fails(check) else "green" if check.status == "no worse" else "yellow"
         )
-        ends = [number(value, 4) for value in (check.drop, check.low, check.high)]
+        ends = [number(value) for value in (check.drop, check.low, check.high)]
         names = shown(check.criterion), shown(check.candidate)
         table.add_row(*names, *ends, f"{check.n_items:,}", shown(check.status, colour))
     console.print(table)
     for check in found.checks:
         console.print(shown(check_words(check, found), longest=1000))
+        plan = plan_words(check)
+        if plan is not None:
+            console.print(shown(f"  {plan}", "dim", longest=600))
         if check.missing.n:
             names_of = ", ".join(check.missing.examples)
             text = f"{check.missing.n:,} items of the baseline have no score there ({names_of})"
@@ -239,3 +247,4 @@ def _show(found: Gate) -> None:
         console.print(shown(f"note: {note}", "dim", longest=600))
     for warning in found.warnings:
         console.print(shown(f"warning: {warning}", "yellow", longest=1000))
+    console.print(shown(f"In short: {conclusion(found)}.", style, longest=600))

@@ -27,6 +27,7 @@ from panopt.records.source import Source
 from panopt.records.standing import DRIFT_LEVEL
 from panopt.records.study import Study
 from panopt.stats.certify import CertifiedThreshold
+from panopt.stats.certify_checks import one_of_each
 from panopt.stats.drift import drift_test
 from panopt.writing import Written, write_text
 
@@ -115,7 +116,7 @@ def certify(
         method=found.method,
         assumption=found.assumption,
         warnings=(*_warnings(labelled, matrix, consensus, ask), *_doubts(matrix, ask)),
-        seen=_seen(labelled, matrix, consensus, ask),
+        seen=_seen(labelled, consensus, ask),
         seed=ask.seed,
         data=study.digest,
         date=when,
@@ -254,10 +255,10 @@ def _warnings(
     return (text,)
 
 
-def _seen(
-    labelled: Calibration, matrix: Matrix, consensus: Consensus, ask: Ask
-) -> tuple[Seen, ...]:
-    rows, _ = one_of_each_cluster(labelled.rows, matrix.clusters, seed=ask.seed)
+def _seen(labelled: Calibration, consensus: Consensus, ask: Ask) -> tuple[Seen, ...]:
+    rows = labelled.rows
+    if labelled.clustered:  # the very responses that the certificate counts
+        rows = rows[one_of_each(labelled.clusters, len(rows), np.random.default_rng(ask.seed))]
     pairs = zip(consensus.n_votes[rows].tolist(), consensus.confidence[rows].tolist(), strict=True)
     return tuple(
         Seen(votes=votes, confidence=confidence, count=count)

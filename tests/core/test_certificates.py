@@ -469,6 +469,19 @@ def test_clusters_count_once() -> None:
     assert drift.n == 60
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_kept_of_clusters_is_what_was_counted(seed: int) -> None:
+    """Three responses an item, with votes of their own: `seen` is of those that `n` counts."""
+    rng = np.random.default_rng(seed)
+    drawn = [Population(easy=0.6).draw(rng, 300) for _ in range(3)]
+    parts = [study_of(votes, truth, epoch=e) for e, (truth, votes) in enumerate(drawn, start=1)]
+    found = certify(Study.concat(parts), Ask(seed=seed), host=HOST)
+    assert "each drawn at random from a random cluster" in found.promised
+    assert found.coverage != found.n / found.n_labels
+    assert int(np.count_nonzero(found.confidences() >= found.threshold)) == found.n
+    assert Certificate.from_json(found.to_json()) == found
+
+
 def test_a_file_is_written_whole_and_never_over_another(
     certificate: Certificate, tmp_path: Path
 ) -> None:

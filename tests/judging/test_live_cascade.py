@@ -33,6 +33,7 @@ from panopt.judging.verdict import scale_text
 from panopt.records.answers import answers_of
 from panopt.records.certificate import Certificate
 from panopt.records.study import Study
+from panopt.stats.binomial import risk_upper
 
 Run = Callable[[Callable[[], Any]], Any]
 Make = Callable[..., Any]
@@ -150,10 +151,13 @@ def made(scripted: type[Any], *replies: object, source: str = "logprobs") -> lis
 
 def certificate(kind: VerdictKind = Boolean(), **changes: Any) -> Certificate:  # noqa: ANN401, B008
     def stage(judge: str, threshold: float | None) -> dict[str, Any]:
-        seen = [{"confidence": 0.5, "count": 50}]
+        decided = 22 if judge == "cheap" else 0
+        seen = [{"confidence": 0.5, "count": 28}]
+        if decided:
+            seen.append({"confidence": 0.95, "count": decided})
         return {
             "judge": judge, "threshold": threshold, "source": "logprobs", "unit": True,
-            "draws": 1, "cost": 1.0, "n": 0, "errors": 0, "seen": seen,
+            "draws": 1, "cost": 1.0, "n": decided, "errors": 0, "seen": seen,
         }  # fmt: skip
 
     scale = scale_text(kind)
@@ -173,8 +177,9 @@ def certificate(kind: VerdictKind = Boolean(), **changes: Any) -> Certificate:  
                 "min_successful": 1,
             },
             "deciding": [stage("cheap", 0.9), stage("mid", None), stage("strong", 0.7)],
-            "alpha": 0.1, "delta": 0.1, "n": 22, "errors": 0, "bound": 0.0994, "level": 0.1,
-            "coverage": 0.5, "expected_cost": 2.0, "n_labels": 50, "n_tied": 0,
+            "alpha": 0.1, "delta": 0.1, "n": 22, "errors": 0, "level": 0.1,
+            "bound": float(risk_upper(0, 22, 0.1)),
+            "coverage": 0.44, "expected_cost": 1.56, "n_labels": 50, "n_tied": 0,
             "n_undecided": 0, "n_responses": 50, "promised": "of the trusted verdicts",
             "method": "joint_path", "assumption": "labels are a random sample", "seed": 0,
             "data": "0" * 64, "date": None, "versions": {"panopt": version("panopt")},

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from panopt.errors import CertificateError
 from panopt.records.certificate import ALWAYS, Certificate
+from panopt.stats.binomial import risk_upper
 
 STAGES: list[dict[str, Any]] = [
     {
@@ -74,10 +75,10 @@ CONTENT: dict[str, Any] = {
     "delta": 0.1,
     "n": 56,
     "errors": 2,
-    "bound": 0.0926,
+    "bound": float(risk_upper(2, 56, 0.1)),
     "level": 0.1,
     "coverage": 0.7,
-    "expected_cost": 4.1,
+    "expected_cost": 6.1,
     "n_labels": 100,
     "n_tied": 0,
     "n_undecided": 0,
@@ -155,7 +156,8 @@ def test_confidence_off_its_range_is_refused(judge: str, confidence: float, mess
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_always_is_below_every_finite_margin(confidence: float) -> None:
-    assert made(deciding=staged(2, threshold=ALWAYS)).decides("strong", confidence)
+    always = staged(2, threshold=ALWAYS, n=60)
+    assert made(deciding=always, coverage=1.0).decides("strong", confidence)
 
 
 def test_a_judge_without_a_stage_is_named() -> None:
@@ -177,16 +179,37 @@ def test_what_reached_a_judge_is_given_response_by_response() -> None:
         ({"deciding": [{"judge": "cheap", "threshold": 0.9}]}, "format 2, of a cascade"),
         ({"deciding": STAGES[:2]}, "the stages are of .*, the scope is of"),
         ({"n_labels": 99}, "seen counts 100 labels, not the 99"),
-        ({"errors": 9}, r"9 errors in 56 do not prove alpha = 0\.1"),
+        ({"alpha": 0.05}, r"2 errors in 56 do not prove alpha = 0\.05"),
         ({"method": "per_stage"}, "the stages' n do not add up to n = 56"),
-        ({"method": "per_stage", "n": 70, "errors": 3}, "2 errors in 30 do not prove"),
+        (
+            {"method": "per_stage", "n": 70, "errors": 3},
+            r"level = 0\.1 must not be above delta / 3",
+        ),
+        (
+            {"method": "per_stage", "n": 70, "errors": 3, "level": 0.03},
+            "1 errors in 40 do not prove",
+        ),
         ({"deciding": staged(0, errors=41)}, "'cheap' has 41 errors in 40"),
         ({"deciding": staged(1, n=1)}, "'mid' never decides, but decided 1"),
-        ({"deciding": staged(0, n=39)}, "61 labelled responses reach 'mid', not its `seen`"),
+        ({"deciding": staged(0, n=39)}, "'cheap' decides 40 of its `seen`, not n = 39"),
+        (
+            {"deciding": staged(1, seen=[{"confidence": 0.6, "count": 61}])},
+            "60 labelled responses reach 'mid', not its `seen`",
+        ),
         ({"deciding": staged(2, n=61)}, "'strong' decided 61 of 60"),
         ({"deciding": staged(2, unit=True)}, r"'strong' has confidences off \[0, 1\]"),
         ({"deciding": staged(0, draws=0)}, "greater than or equal to 1"),
         ({"deciding": staged(0, source="")}, "at least 1 character"),
+        ({"deciding": staged(0, threshold=0.4)}, "'cheap' decides 95 of its `seen`, not n = 40"),
+        ({"deciding": staged(2, threshold=-9.0)}, "'strong' decides 60 of its `seen`, not n = 30"),
+        ({"deciding": staged(2, n=29)}, "'strong' decides 30 of its `seen`, not n = 29"),
+        ({"deciding": staged(2, cost=1.0)}, r"the stages cost 0\.7 a response, not expected_cost"),
+        ({"expected_cost": 0.1}, r"cost 6\.1 a response, not expected_cost = 0\.1"),
+        ({"errors": 4}, r"4 errors in n = 56 are no part of the stages' 3 errors in 70"),
+        ({"n": 69, "errors": 1}, r"1 errors in n = 69 are no part of the stages' 3 errors in 70"),
+        ({"coverage": 0.9}, r"coverage = 0\.9 does not follow from 70 trusted of 100 labels"),
+        ({"bound": 0.01}, r"bound = 0\.01 does not follow: 2 errors in 56 at level 0\.1"),
+        ({"level": 0.09}, r"bound = .* does not follow: 2 errors in 56 at level 0\.09"),
     ],
 )
 def test_contradictions_are_refused(changes: dict[str, object], message: str) -> None:

@@ -11,9 +11,14 @@ import pytest
 from panopt.errors import CertificateError
 from panopt.records.certificate import Certificate
 from panopt.records.live import LiveJudge, check_live, live_answer, refuse_unless_for
+from panopt.stats.binomial import risk_upper
 
 
 def stage(judge: str, threshold: float | None, source: str, **more: object) -> dict[str, Any]:
+    decided = 22 if judge == "cheap" else 0
+    seen = [{"confidence": 0.5, "count": 28}]
+    if decided:
+        seen.append({"confidence": 0.95, "count": decided})
     return {
         "judge": judge,
         "threshold": threshold,
@@ -21,9 +26,9 @@ def stage(judge: str, threshold: float | None, source: str, **more: object) -> d
         "unit": not source.startswith("margin"),
         "draws": 1,
         "cost": 1.0,
-        "n": 0,
+        "n": decided,
         "errors": 0,
-        "seen": [{"confidence": 0.5, "count": 50}],
+        "seen": seen,
         **more,
     }
 
@@ -54,10 +59,10 @@ def certificate(**changes: object) -> Certificate:
             "delta": 0.1,
             "n": 22,
             "errors": 0,
-            "bound": 0.0994,
+            "bound": float(risk_upper(0, 22, 0.1)),
             "level": 0.1,
-            "coverage": 0.5,
-            "expected_cost": 2.0,
+            "coverage": 0.44,
+            "expected_cost": 1.56,
             "n_labels": 50,
             "n_tied": 0,
             "n_undecided": 0,
@@ -157,7 +162,10 @@ def test_a_panel_s_certificate_is_for_no_judge_alone() -> None:
             **content,
             "format": 1,
             "deciding": [{"judge": "panel", "threshold": 0.9}],
-            "seen": [{"votes": 3, "confidence": 1.0, "count": 50}],
+            "seen": [
+                {"votes": 3, "confidence": confidence, "count": count}
+                for confidence, count in ((0.5, 28), (1.0, 22))
+            ],
         }
     )
     with pytest.raises(CertificateError, match="is of a panel of judges together"):

@@ -6,7 +6,8 @@ pooled confidence has one threshold, or of a cascade, whose judges are asked in 
 is sure enough: each has a threshold of its own, and the promise is of the whole. It holds
 everything the promise depends on, so that whoever applies it can see whether it still fits, and a
 hash of all that: what was edited by accident is refused. The hash is no signature: it tells nothing
-of who made the file.
+of who made the file. Whatever can be counted again from what it holds, is (`panopt.records.proof`):
+numbers that contradict each other are refused, whatever the hash.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from panopt.errors import CertificateError
+from panopt.records.proof import contradictions
 from panopt.records.scale import Scale
 from panopt.records.stage import ALWAYS, Count, Deciding, Frozen, Level, Stage
 
@@ -157,52 +159,10 @@ class Certificate(Frozen):
 
     @model_validator(mode="after")
     def _proven(self) -> Self:
-        """Refuse counts that contradict each other or do not prove the promise."""
-        from panopt.stats.binomial import certifies  # noqa: PLC0415 - scipy is imported late
-
-        stages = self._checked_stages()
-        seen = stages[0].n_seen if stages else sum(row.count for row in self.seen)
-        if not self.errors <= self.n <= self.n_labels:
-            raise ValueError(f"errors, n and n_labels must rise: {self._counts}")
-        if seen != self.n_labels:
-            raise ValueError(f"seen counts {seen} labels, not the {self.n_labels} of n_labels")
-        if self.level > self.delta:
-            raise ValueError(f"level = {self.level} must not be above delta = {self.delta}")
-        tests = [(self.errors, self.n)]
-        if stages and self.method == "per_stage":  # each judge was tested by itself
-            tests = [(stage.errors, stage.n) for stage in stages if stage.threshold is not None]
-            if sum(n for _, n in tests) != self.n:
-                raise ValueError(f"the stages' n do not add up to n = {self.n}")
-        for errors, n in tests:
-            if not certifies(errors, n, alpha=self.alpha, delta=self.level):
-                raise ValueError(f"{errors} errors in {n} do not prove alpha = {self.alpha}")
+        """Refuse numbers that contradict each other or do not prove the promise."""
+        for text in contradictions(self):
+            raise ValueError(text)
         return self
-
-    def _checked_stages(self) -> tuple[Stage, ...]:
-        """Give the stages of a cascade, none of a panel; refuse what is half of each."""
-        stages = tuple(stage for stage in self.deciding if isinstance(stage, Stage))
-        if self.format == FORMAT:
-            if stages or self.expected_cost is not None or not self.seen:
-                raise ValueError("format 1, of a panel, has `seen`, no stages, no expected_cost")
-            return ()
-        if len(stages) < len(self.deciding) or self.expected_cost is None or self.seen:
-            raise ValueError("format 2, of a cascade, has stages and expected_cost, no `seen`")
-        names = [stage.judge for stage in stages]
-        certified = sorted(judge.name for judge in self.scope.judges)
-        if sorted(names) != certified:
-            raise ValueError(f"the stages are of {names}, the scope is of {certified}")
-        if all(stage.threshold is None for stage in stages):
-            raise ValueError("no judge of the cascade ever decides")
-        left = stages[0].n_seen
-        for stage in stages:
-            if stage.n_seen != left:
-                raise ValueError(f"{left} labelled responses reach {stage.judge!r}, not its `seen`")
-            left -= stage.n
-        return stages
-
-    @property
-    def _counts(self) -> tuple[int, int, int]:
-        return self.errors, self.n, self.n_labels
 
     def __hash__(self) -> int:
         """Hash as its content."""
@@ -324,7 +284,10 @@ class Certificate(Frozen):
             return cls.model_validate(document)
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "content"
+            if not first["loc"]:
+                told = first["msg"].removeprefix("Value error, ")
+                raise CertificateError(f"contradicts itself: {told}") from error
+            where = ".".join(str(part) for part in first["loc"])
             raise CertificateError(f"is no certificate: {where}: {first['msg']}") from error
 
 

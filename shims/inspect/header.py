@@ -153,6 +153,17 @@ class Header:
         return items * (epochs if isinstance(epochs, int) else 1)
 
     @property
+    def stopped(self) -> tuple[int, str] | None:
+        """How many samples early stopping did not begin, and why; None where it was no fewer."""
+        section = _section(self.results, "early_stopping")
+        stops = section.get("early_stops")
+        if not isinstance(stops, list) or not stops:
+            return None
+        metadata = _section(section, "metadata")
+        said = metadata.get("said") if metadata.get("by") == "panopt" else None
+        return len(stops), str(said or section.get("manager") or "no manager is named")
+
+    @property
     def scores_errors(self) -> bool:
         """True where the run was told to score samples that failed."""
         return bool(_section(self.eval, "config").get("score_on_error"))

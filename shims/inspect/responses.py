@@ -132,6 +132,14 @@ class Responses:
         notes: list[str] = []
         warnings: list[str] = []
         status, planned, found = self.header.status, self.header.planned, len(self.ids)
+        stopped = self.header.stopped
+        if stopped is not None and planned is not None:
+            n_stopped, why = stopped
+            warnings.append(
+                f"stopped early: {n_stopped} of {planned} planned samples were not run ({why}); "
+                "intervals that take the number of responses as fixed are too narrow for that"
+            )
+            planned -= n_stopped
         if status != "success":
             ended = "has not ended" if status == "started" else f"ended with status {status!r}"
             planned_text = f" of {planned} planned" if planned is not None else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -230,7 +231,9 @@ def _checked(  # noqa: PLR0913 - the parts of one result
         status = "worse"
     elif found.high <= max_drop:
         status = "no worse"
-    detectable, needed = _planning(found.value, found.se, found.n_clusters, max_drop, alpha_low)
+    detectable, needed = _planning(
+        found.value, found.se, found.n_clusters, max_drop, alpha_low, alpha
+    )
     return GateCheck(
         side.criterion,
         side.measure,
@@ -272,15 +275,20 @@ def _missing(side: Lineup, old: int, new: int, where: str, max_missing: float | 
     return found
 
 
-def _planning(
-    drop: float, se: float | None, n: int, max_drop: float, alpha: float
+def _planning(  # noqa: PLR0913, PLR0917 - what was found, and what is asked
+    drop: float, se: float | None, n: int, max_drop: float, alpha_low: float, alpha_high: float
 ) -> tuple[float | None, int | None]:
     """Say which true drop would be shown, and how many clusters would settle what was measured."""
     if se is None or se <= 0.0 or n < 2:
         return None, None
     sd = se * n**0.5
-    seen = max_drop + detectable_effect(sd, n, alpha=alpha, power=POWER, sides=1)
-    gap = abs(drop - max_drop)
-    if gap < 1e-3:  # as near the border as that it would take forever
+    seen = max_drop + detectable_effect(sd, n, alpha=alpha_low, power=POWER, sides=1)
+    gap = max_drop - drop
+    if abs(gap) < 1e-3:  # as near the border as that it would take forever
         return seen, None
-    return seen, items_needed(sd, gap, alpha=alpha, power=POWER, sides=1)
+    if gap < 0.0:
+        return seen, items_needed(sd, -gap, alpha=alpha_low, power=POWER, sides=1)
+    needed = items_needed(sd, gap, alpha=alpha_high, power=POWER, sides=1)
+    # total losses on rare items must be ruled out, too: see drop_bounds
+    rare = math.ceil(math.log(alpha_high) / math.log1p(-gap / (1.0 - drop)))
+    return seen, None if needed is None else max(needed, rare)

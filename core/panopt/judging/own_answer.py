@@ -111,9 +111,7 @@ def _believed(
     ]
     if source == REPEATS:
         return sides.count(side) / len(sides) if len(sides) > 1 else None
-    two_sided = not isinstance(kind, Pairwise) and (
-        not isinstance(kind, Labelled) or len(kind.labels) <= 2
-    )
+    two_sided = not isinstance(kind, Labelled | Pairwise)  # of labels no log tells how many
     margin = is_margin(source)
     total, told = 0.0, 0
     for one, own in zip(decisive, sides, strict=True):

@@ -199,9 +199,7 @@ def _believed(
         return same / len(decisive), REPEATS
     sources = sorted({one.confidence_source or "stated" for one in stated})
     margin = any(source.casefold().startswith("margin") for source in sources)
-    two_sided = not isinstance(kind, Pairwise) and (
-        not isinstance(kind, Labelled) or len(kind.labels) <= 2
-    )
+    two_sided = not isinstance(kind, Labelled | Pairwise)  # of labels no log tells how many
     total = 0.0
     for one in stated:
         sure = one.confidence or 0.0

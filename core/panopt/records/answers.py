@@ -33,7 +33,8 @@ class Answers:
     confidence
         In that verdict; NaN where there is none. A stated confidence is what the judge's repeats
         together believe of the verdict: the mean of theirs, of those with the other verdict what
-        is left to one (of a margin, its negative). Else the share of repeats on the verdict's
+        is left to one (of a margin, its negative; of labels and pairs, which have more than one
+        other verdict, nothing). Else the share of repeats on the verdict's
         side, of responses with two or more.
     times
         How often the judge was asked, whatever came of it.
@@ -71,7 +72,7 @@ def answers_of(matrix: Matrix, *, threshold: float) -> Answers:
     if nominal:
         side = votes.label[decisive]
         verdict = np.maximum(plurality(cell, side, cells), -1)
-        two_sided = len(matrix.labels) <= 2
+        two_sided = False  # no log tells whether there are labels that nobody gave
     else:
         side = (votes.score[decisive] >= threshold).astype(np.int32)
         vote = ballots(matrix)[0].reshape(-1)

@@ -116,3 +116,20 @@ def test_bad_counts_are_named() -> None:
         risk_upper(0, 2, 1.0)
     with pytest.raises(ValueError, match="n above 0"):
         wilson(0, 0)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -1, 0.5, 2.0**60])
+def test_what_is_no_count_is_named(bad: float) -> None:
+    with pytest.raises(ValueError, match=r"errors = \S+ must be a whole number from 0"):
+        labels_needed([0, bad], alpha=0.1, delta=0.1)
+    with pytest.raises(ValueError, match=r"n = \S+ must be a whole number from 0"):
+        errors_allowed(bad, alpha=0.1, delta=0.1)
+    with pytest.raises(ValueError, match=r"whole numbers|between 0 and n"):
+        risk_upper(0, bad if bad != 2.0**60 else np.inf, 0.1)
+
+
+def test_counts_may_be_whole_floats() -> None:
+    assert labels_needed(1.0, alpha=0.1, delta=0.1) == 38
+    assert errors_allowed(38.0, alpha=0.1, delta=0.1) == 1
+    with pytest.raises(ValueError, match=r"alpha = 1\.5 must lie strictly between"):
+        errors_allowed(0, alpha=1.5, delta=0.1)

@@ -384,8 +384,10 @@ def test_decide_refuses_other_judges() -> None:
     found = certify_cascade([[0.5, 0.6]], [[1, 0]])
     with pytest.raises(ValueError, match=r"confidence has shape \(3,\); it must be \(items, 2\)"):
         found.decide([0.1, 0.2, 0.3])
-    with pytest.raises(ValueError, match="steps = 0 must be a whole number"):
-        quantile_path([[0.5]], steps=0)
+    for steps in (0, 1.0, 2.5, np.inf, np.nan, True):
+        with pytest.raises(ValueError, match=f"steps = {steps} must be a whole number"):
+            quantile_path([[0.5]], steps=steps)  # type: ignore[arg-type]
+    assert quantile_path([[0.5]], steps=np.int64(1)).tolist() == [[-np.inf]]  # type: ignore[arg-type]
 
 
 def test_no_items_is_an_answer_not_an_error() -> None:

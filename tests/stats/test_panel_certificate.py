@@ -170,3 +170,8 @@ def test_verdicts_are_asked_for_where_they_are_needed() -> None:
         found.decide([[0.9, 0.9]])
     with pytest.raises(ValueError, match=r"weights has shape \(1,\); it must be \(2,\)"):
         panel_confidence([[0.9, 0.9]], [[1, 1]], weights=[1.0])
+    for bad in (np.nan, np.inf):
+        with pytest.raises(ValueError, match=f"weights = .*{bad}.* must be finite"):
+            panel_confidence([[0.9, 0.9]], [[1, 1]], weights=[1.0, bad])
+    with pytest.raises(ValueError, match="weights are of two labels, 0 and 1; leave them out"):
+        panel_confidence([[0.9, 0.9]], [[1, 2]], weights=[1.0, 1.0])

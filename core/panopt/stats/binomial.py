@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from panopt.stats.arrays import as_floats, as_keys
+from panopt.stats.arrays import as_floats
 
 __all__ = [
     "certifies",
@@ -29,6 +29,9 @@ Floats = NDArray[np.float64]
 #: Relative slack of a probability compared with its level: rounding in the last digits must not
 #: turn a count that meets the level exactly (alpha = .1, delta = .81, n = 2) into a failure.
 ROUNDING = 1e-12
+
+#: Counts from here on are no longer exact as floats.
+MOST = 2.0**53
 
 #: Counts whose bracket comes closer than this to the level are summed exactly.
 BRACKET = 1e-6
@@ -197,7 +200,7 @@ def labels_needed(errors: ArrayLike, *, alpha: float, delta: float) -> NDArray[n
     """
     from scipy.special import gammainccinv  # noqa: PLC0415 - scipy is imported late
 
-    k = as_keys("errors", errors).astype(np.int64)
+    k = _whole("errors", errors)
     _probability("alpha", alpha)
     _probability("delta", delta)
     # P(Bin(n, alpha) <= k) is nearly P(Poisson((2n - k) alpha / (2 - alpha)) <= k): the root of
@@ -228,7 +231,9 @@ def errors_allowed(n: ArrayLike, *, alpha: float, delta: float) -> NDArray[np.in
     >>> errors_allowed([21, 22, 37, 38], alpha=0.1, delta=0.1)
     array([-1,  0,  0,  1])
     """
-    total = as_keys("n", n).astype(np.int64)
+    total = _whole("n", n)
+    _probability("alpha", alpha)
+    _probability("delta", delta)
     low = np.full(total.shape, -1, dtype=np.int64)
     high = total.copy()  # as many errors as labels never certify
     while np.any(high - low > 1):
@@ -260,11 +265,19 @@ def _without_error(alpha: float, delta: float) -> int:
 
 def _counts(errors: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
     k, total = as_floats("errors", errors), as_floats("n", n)
-    if np.any(k != np.floor(k)) or np.any(total != np.floor(total)):
+    if np.any(k != np.floor(k)) or np.any(total != np.floor(total)) or np.isinf(total).any():
         raise ValueError("errors and n must be whole numbers")
     if np.any(k < 0) or np.any(k > total):
         raise ValueError("errors must lie between 0 and n")
     return k, total
+
+
+def _whole(name: str, values: ArrayLike) -> NDArray[np.int64]:
+    given = as_floats(name, values)
+    bad = ~((given >= 0) & (given == np.floor(given)) & (given < MOST))
+    if bad.any():
+        raise ValueError(f"{name} = {given[bad].flat[0]:g} must be a whole number from 0")
+    return given.astype(np.int64)
 
 
 def _probability(name: str, value: float) -> None:

@@ -104,15 +104,16 @@ def quantile_path(pool: ArrayLike, *, steps: int = 10) -> Floats:
     >>> quantile_path([[0.5, 0.6], [0.7, 0.8], [0.9, 1.0]], steps=3).tolist()
     [[0.9, 1.0], [0.7, 0.8], [-inf, -inf]]
     """
-    if isinstance(steps, bool) or steps != int(steps) or steps < 1:
+    given: object = steps
+    if isinstance(given, bool) or not isinstance(given, int | np.integer) or steps < 1:
         raise ValueError(f"steps = {steps} must be a whole number of at least 1")
     c = as_floats("pool", pool)
     if c.ndim != 2 or 0 in c.shape:
         raise ValueError(f"pool has shape {c.shape}; it must be (pool, judges), neither empty")
-    path = np.full((int(steps), c.shape[1]), -np.inf)
+    path = np.full((steps, c.shape[1]), -np.inf)
     for m, column in enumerate(c.T):
         rising = np.sort(column[~np.isnan(column)])
         if rising.size:
-            place = -(-len(rising) * np.arange(1, steps) // int(steps))
+            place = -(-len(rising) * np.arange(1, steps) // steps)
             path[:-1, m] = rising[len(rising) - place]
     return path

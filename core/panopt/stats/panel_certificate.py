@@ -270,6 +270,10 @@ def panel_confidence(
     given = None if weights is None else as_floats("weights", weights)
     if given is not None and given.shape != (c.shape[1],):
         raise ValueError(f"weights has shape {given.shape}; it must be ({c.shape[1]},)")
+    if given is not None and not np.isfinite(given).all():
+        raise ValueError(f"weights = {given.tolist()} must be finite")
+    if given is not None and (v > 1).any():
+        raise ValueError("weights are of two labels, 0 and 1; leave them out for more")
     return _combine(c, v, given)
 
 

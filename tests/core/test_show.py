@@ -75,6 +75,26 @@ def test_numbers_are_never_folded(width: int) -> None:
             assert interval(finding, digits).plain in text, (name, finding.subject)
 
 
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_means_of_incomplete_runs_stand_beside_the_others(width: int) -> None:
+    names = [f"provider/a-model-with-a-long-name-{k}" for k in range(2)]
+    ends = {"low": 0.41, "high": 0.59, "level": 0.95, "no_interval": None}
+    rows = [
+        row(name, subject_kind="system", subject=system, **ends)
+        for name in ("mean", "pass_rate", "ppi_mean", "mean_anytime")
+        for system in names
+    ]
+    report = analyze(study(), Ask(n_boot=0))
+    text = printed(told(report, rows), width)
+    assert "responses" in text
+    assert "system" in text
+    assert "mean at every look: right" in " ".join(text.replace("│", " ").split())
+    assert "pass rate" not in text  # no room for four intervals
+    digits = 2 if width < 100 else 3
+    assert text.count(interval(rows[0], digits).plain) == 6
+    assert "mean at every look" not in printed(report, width)
+
+
 def test_counts_that_are_all_zero_are_left_out() -> None:
     ask = Ask(n_boot=0)
     text = printed(analyze(study(), ask))

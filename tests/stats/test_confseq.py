@@ -288,7 +288,7 @@ def _seconds(x: Floats) -> float:
 
 
 def at_most(alpha: float, runs: int) -> float:
-    return alpha + 3.0 * np.sqrt(alpha * (1.0 - alpha) / runs)
+    return float(alpha + 3.0 * np.sqrt(alpha * (1.0 - alpha) / runs))
 
 
 @pytest.mark.parametrize("kind", KINDS)

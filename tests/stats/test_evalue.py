@@ -123,7 +123,8 @@ def test_unknown_scores_give_the_least_evidence() -> None:
     assert holed.values == pytest.approx(zeros.values)
     assert np.all(holed.values <= whole.values + 1e-12)
     gate = anytime_gate([np.nan] * 5 + [0.2] * 40, max_drop=0.0)
-    assert (gate.n, gate.n_unknown, gate.value) == (45, 5, pytest.approx(0.2))
+    assert (gate.n, gate.n_unknown) == (45, 5)
+    assert gate.value == pytest.approx(0.2)
     known = anytime_gate([0.2] * 40, max_drop=0.0)
     assert gate.low < known.low
     assert gate.high > known.high

@@ -69,6 +69,7 @@ _JUDGES = {
 }
 _SYSTEMS = {
     "mean": "mean score of the system's responses",
+    "mean_anytime": "the same, with an interval that holds at every look while a run goes on",
     "ppi_mean": "mean that humans would give, by the labels there are and the panel",
     "ppi_pass_rate": "share that humans would pass, by the labels there are and the panel",
     "pass_rate": "share of its responses at the threshold or above",

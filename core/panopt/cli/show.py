@@ -132,9 +132,12 @@ def _systems(part: CriterionReport, ask: Ask, digits: int) -> list[RenderableTyp
         kinds = {}
     scored = matrix.scale.kind != "nominal"  # labels have no mean
     columns = {"mean": "mean", "pass_rate": "pass rate"} if scored else {}
-    if any(row.headline and row.value is not None for row in part.findings.named("ppi_mean")):
-        columns["ppi_mean"] = "mean by humans"
-        kinds = {} if digits < 3 else kinds
+    for name, title in {"ppi_mean": "mean by humans", "mean_anytime": "mean at every look"}.items():
+        if any(row.headline and row.value is not None for row in part.findings.named(name)):
+            columns[name] = title
+            kinds = {} if digits < 3 or name == "mean_anytime" else kinds
+    if len(columns) > 3:  # no line has room for four intervals and a name
+        columns.pop("pass_rate")
     table = _table("system", "responses", *columns.values(), *kinds)
     names = matrix.names["system"]
     sizes = np.bincount(matrix.systems[matrix.systems >= 0], minlength=len(names))
@@ -149,10 +152,13 @@ def _systems(part: CriterionReport, ask: Ask, digits: int) -> list[RenderableTyp
             *(interval(_first(part, of, name), digits) for of in columns),
             *(Text(f"{counts[k]:,}", style=DECISION_STYLES[kind]) for kind, k in kinds.items()),
         )
-    told = f"pass rate: share of responses at {ask.threshold:g} or above"
-    if "ppi_mean" in columns:
-        told += "; mean by humans: what they would give, by the labels there are and the panel"
-    passes = Text(told, "dim")
+    told = {
+        "pass_rate": f"pass rate: share of responses at {ask.threshold:g} or above",
+        "ppi_mean": "mean by humans: what they would give, by the labels there are and the panel",
+        "mean_anytime": "mean at every look: right also while the run goes on, however often one "
+        "looks",
+    }
+    passes = Text("; ".join(text for of, text in told.items() if of in columns), "dim")
     return [table, *_more(len(present), "system"), *([passes] if scored else [])]
 
 

@@ -14,8 +14,6 @@ value at the average of these means (Jensen), within spans where k is one.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -105,14 +103,16 @@ class LowerWealth:
         if not self.n:
             return 0.0
         grown = self._grown[None, :]
-        low = float(self._roots(self._nearest(grown, np.array([self.n])), grown, [self._span])[0])
+        nearest = self._nearest(grown, np.array([float(self.n)]))
+        low = float(self._roots(nearest, grown, [self._span])[0])
         self.low = max(self.low, low)
         return low
 
-    def _nearest(self, grown: Floats, count: NDArray[Any]) -> Floats:
+    def _nearest(self, grown: Floats, count: Floats) -> Floats:
         """Give the best bound by one bet alone, with its share of the wealth; no population."""
         own = (LOG_WEIGHTS - self._goal + grown) / count[:, None]
-        return np.maximum(np.max(np.expm1(own) / BETS, axis=1), 0.0)
+        alone: Floats = np.max(np.expm1(own) / BETS, axis=1)
+        return np.maximum(alone, 0.0)
 
     def _doublings(self, drawn: int, population: int) -> int:
         """Say how often what is left was halved, before the next draw."""

@@ -1,0 +1,173 @@
+"""Read an evaluation while it runs: intervals and evidence that stay right however often one looks.
+
+Intervals for means and paired differences at every moment at once (:func:`mean_sequence`,
+:func:`difference_sequence`, value by value :class:`RunningInterval`), evidence for or against a
+drop (:func:`drop_e_process`), a gate for a run that grows (:func:`anytime_gate`), and whether a
+certificate still keeps its promise (:func:`risk_e_process`; with the drift of confidences,
+`panopt.plugins.certificate` watches it). Sources are in the modules they come from.
+
+A run that has not ended, or that was stopped for what it showed, gets such an interval for the mean
+of each system: the usual one takes the number of items as fixed beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from panopt.findings import Finding, Findings
+from panopt.records.ask import Ask
+from panopt.records.matrix import Matrix
+from panopt.records.source import Counts
+from panopt.records.study import Study
+from panopt.spec import hookimpl
+from panopt.stats.confseq import (
+    ConfidenceSequence,
+    RunningInterval,
+    by_cluster,
+    difference_sequence,
+    mean_sequence,
+)
+from panopt.stats.evalue import (
+    AnytimeGate,
+    EProcess,
+    anytime_gate,
+    drop_e_process,
+    risk_e_process,
+)
+
+__all__ = [
+    "AnytimeGate",
+    "ConfidenceSequence",
+    "EProcess",
+    "RunningInterval",
+    "anytime_gate",
+    "difference_sequence",
+    "drop_e_process",
+    "mean_sequence",
+    "risk_e_process",
+]
+
+_MOST_SHOWN = 8  # systems whose number a first look shows
+
+_ASSUMED = (
+    "items come in an order that does not depend on their scores: those in are no easier ones",
+    "the judges' scores stand for the truth",
+)
+
+
+@hookimpl
+def panopt_analyze(study: Study, matrix: Matrix, ask: Ask) -> Findings | None:
+    """Bound the mean of every system whose run is not complete, however often that is looked at."""
+    partial = _partial_runs(study, matrix)
+    if not partial or matrix.scale.kind == "nominal":
+        return None
+    codes = np.array(sorted(partial), dtype=np.int64)
+    of_partial = np.isin(matrix.response_ids["run"], codes)
+    systems = np.unique(matrix.systems[of_partial]).tolist()
+    shown = len(systems) <= _MOST_SHOWN
+    rows = tuple(
+        _finding(matrix, ask, of, failed=failed, shown=shown)
+        for of, failed in _systems(matrix, partial, systems)
+    )
+    note = (
+        f"{matrix.criterion}: not all planned responses are there: while a run goes on, or if it "
+        "was stopped for what it showed, read the mean at every look (`mean_anytime`): other "
+        "intervals take the number of responses as fixed beforehand"
+    )
+    return Findings(rows, notes=(note,))
+
+
+def _partial_runs(study: Study, matrix: Matrix) -> dict[int, Counts]:
+    """Find runs of which fewer responses are in their source than were planned."""
+    partial = {
+        name: source.counts
+        for source in study.sources
+        for name in source.runs
+        if source.counts.planned is not None and _found(source.counts) < source.counts.planned
+    }
+    present = set(np.unique(matrix.response_ids["run"]).tolist())
+    names = enumerate(matrix.names["run"])
+    return {code: partial[name] for code, name in names if name in partial and code in present}
+
+
+def _found(counts: Counts) -> int:
+    judged = counts.scored + counts.unscored + counts.declined
+    return judged + counts.errored + counts.invalidated
+
+
+def _systems(
+    matrix: Matrix, partial: dict[int, Counts], systems: list[int]
+) -> Iterator[tuple[NDArray[np.intp], int]]:
+    """Give the responses of each system, and how many more failed; those of its runs alone."""
+    runs = matrix.response_ids["run"]
+    for code in systems:
+        of = np.flatnonzero(matrix.systems == code)
+        failed = sum(counts.errored for run, counts in partial.items() if np.any(runs[of] == run))
+        yield of, failed
+
+
+def _finding(
+    matrix: Matrix, ask: Ask, of: NDArray[np.intp], *, failed: int, shown: bool
+) -> Finding:
+    """Bound the mean of one system over its complete items."""
+    scores = _panel_mean(matrix)[of]
+    items, epochs = matrix.items[of], matrix.response_ids["epoch"][of]
+    complete = _complete(matrix.response_ids["run"][of], items)
+    lows = np.where(np.isnan(scores), 0.0, scores)[complete]
+    highs = np.where(np.isnan(scores), 1.0, scores)[complete]
+    least, most, _ = by_cluster((lows, highs), matrix.clusters[of][complete])
+    running = RunningInterval(alpha=1.0 - ask.level, intersect=False)
+    running.update_between(least, most)
+    single = int(np.unique(epochs).size) == 1
+    if single:  # each that failed is an item, whose score could be anything
+        running.update_unknown(failed)
+    warnings = []
+    if failed and not single:
+        warnings.append(f"{failed} responses that failed are taken for no worse than the others")
+    if not complete.all():
+        left = np.unique(items[~complete]).size
+        warnings.append(f"{left} item(s) not yet answered in every epoch are left out")
+    system = int(matrix.systems[of[0]])
+    value = running.estimate
+    return Finding(
+        plugin="anytime",
+        name="mean_anytime",
+        criterion=matrix.criterion,
+        subject_kind="system",
+        subject=matrix.names["system"][system] if system >= 0 else "",
+        value=value,
+        low=running.low if value is not None else None,
+        high=running.high if value is not None else None,
+        level=ask.level if value is not None else None,
+        n=running.n,
+        method=f"mean of the judges' scores; {running.method}",
+        assumptions=_ASSUMED,
+        warnings=tuple(warnings),
+        reason=None if value is not None else "no complete item has a score",
+        details={"n_unknown": running.n_unknown, "n_responses": int(np.count_nonzero(complete))},
+        headline=shown,
+    )
+
+
+def _complete(runs: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Mark responses to items that their run has answered as often as any other."""
+    run = np.unique(runs, return_inverse=True)[1]
+    width = int(items.max()) + 1
+    cells, cell, count = np.unique(run * width + items, return_inverse=True, return_counts=True)
+    most = np.zeros(int(run.max()) + 1, dtype=count.dtype)
+    np.maximum.at(most, cells // width, count)
+    whole: NDArray[np.bool_] = count[cell] == most[run]
+    return whole
+
+
+def _panel_mean(matrix: Matrix) -> NDArray[np.float64]:
+    """Average the judges' scores of each response; NaN where none gave one."""
+    scores = matrix.scores()
+    given = ~np.isnan(scores)
+    n = given.sum(axis=1)
+    mean = np.full(len(n), np.nan)
+    np.divide(np.where(given, scores, 0.0).sum(axis=1), n, out=mean, where=n > 0)
+    return mean

@@ -15,7 +15,7 @@ from panopt.records.labels import attach_labels
 from panopt.records.runs import drop_twins, warn_of_doubles
 from panopt.records.scale import Scale
 from panopt.records.settle import drop_copies, settle_scales
-from panopt.records.source import MARK, REPORT_FILES, SourceFile
+from panopt.records.source import MARK, NO_CLUSTER, REPORT_FILES, SourceFile
 from panopt.records.study import Study
 
 __all__ = ["apart", "find_sources", "read", "read_labels", "read_sides"]
@@ -140,6 +140,7 @@ def read(
     declared = {judge: Scale.parse(text) for judge, text in reading.scales}
     study, notes = _gathered(find_sources(places, host), reading, host, progress)
     _refuse_no_humans(study, reading)
+    _refuse_no_clusters(study, reading)
     study = warn_of_doubles(study)
     if labels is not None:
         study = read_labels(study, labels, reading=reading, criterion=criterion, host=host)
@@ -184,6 +185,7 @@ def read_sides(
     runs = [set(side.table["run"].unique().to_pylist()) for side in sides]
     study = Study.concat(sides)
     _refuse_no_humans(study, reading)
+    _refuse_no_clusters(study, reading)
     if labels is not None:
         study = read_labels(study, labels, reading=reading, criterion=criterion, host=host)
     study, inferred = settle_scales(study, declared, off_scale=reading.off_scale)
@@ -233,6 +235,18 @@ def _refuse_no_humans(study: Study, reading: Reading) -> None:
             f"option human = {reading.human!r}: no judge, scorer, metric or column of these "
             f"sources has that name; judges are {', '.join(sorted(study.codes('judge')[1])[:10])}"
         )
+
+
+def _refuse_no_clusters(study: Study, reading: Reading) -> None:
+    if reading.cluster and study.table["cluster"].null_count == len(study):
+        told = [
+            f"{source.location}: {note}"
+            for source in study.sources
+            for note in source.notes
+            if note.startswith(NO_CLUSTER)
+        ]
+        why = f": {told[0]}" if told else ""
+        raise AskError(f"cluster = {reading.cluster}: no source tells it of any item{why}")
 
 
 def _read_all(

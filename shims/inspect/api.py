@@ -54,8 +54,9 @@ class ApiLog:
         When Inspect cannot read it.
     """
 
-    def __init__(self, location: str) -> None:
+    def __init__(self, location: str, cluster: str = "") -> None:
         self._location = location
+        self._cluster = cluster
         self._log = self._read(eventful=False)
         self.header = Header(_header(self._log))
 
@@ -68,15 +69,21 @@ class ApiLog:
         """Give the first samples that have scores, with their transcripts."""
         scored = [sample for sample in self._log.samples or () if sample.scores][:N_PROBES]
         if self._location.lower().endswith(".eval"):
-            return read_samples(self._location, [(one.id, one.epoch) for one in scored])
-        return [_sample(one) for one in scored]
+            keys = [(one.id, one.epoch) for one in scored]
+            return read_samples(self._location, keys, self._cluster)
+        return [_sample(one, self._cluster) for one in scored]
 
     def samples(self, *, eventful: bool) -> Iterator[Sample]:
         """Go through the samples."""
         if eventful and self._location.lower().endswith(".eval"):
             self._log = self._read(eventful=True)
         for sample in self._log.samples or ():
-            yield _sample(sample)
+            yield _sample(sample, self._cluster)
+
+    def facts(self) -> tuple[str, ...]:
+        """Name the fields of the first sample's metadata."""
+        first = next(iter(self._log.samples or ()), None)
+        return () if first is None else tuple(first.metadata or ())
 
     def close(self) -> None:
         """Let go of the samples."""
@@ -97,13 +104,15 @@ class ApiLog:
             ) from error
 
 
-def read_samples(location: str, keys: Sequence[tuple[int | str, int]]) -> list[EventfulSample]:
+def read_samples(
+    location: str, keys: Sequence[tuple[int | str, int]], cluster: str = ""
+) -> list[EventfulSample]:
     """Read single samples by id and epoch with their transcripts."""
     from inspect_ai.log import read_eval_log_sample  # noqa: PLC0415 - a second to import
 
     with collector_paused():
         return [
-            _sample(read_eval_log_sample(location, own, epoch, exclude_fields=UNREAD))
+            _sample(read_eval_log_sample(location, own, epoch, exclude_fields=UNREAD), cluster)
             for own, epoch in keys
         ]
 
@@ -131,7 +140,7 @@ def _made_up_id(spec: dict[str, Any]) -> str:
     return digits[-22:].rjust(22, alphabet[0])
 
 
-def _sample(sample: EvalSample) -> EventfulSample:
+def _sample(sample: EvalSample, cluster: str = "") -> EventfulSample:
     """Bring one of Inspect's samples to the fields of the fast tier."""
     facts = sample.metadata or {}
     return EventfulSample(
@@ -142,9 +151,9 @@ def _sample(sample: EvalSample) -> EventfulSample:
         output=_output(sample.output),
         scores={name: _verdict(score) for name, score in (sample.scores or {}).items()},
         metadata=Facts(
-            task_family=facts.get("task_family"),
-            family=facts.get("family"),
-            cluster=facts.get("cluster"),
+            task_family=None if cluster == "task_family" else facts.get("task_family"),
+            family=None if cluster == "family" else facts.get("family"),
+            cluster=facts.get(cluster or "cluster"),
         ),
         model_usage={
             model: Usage(used.input_tokens, used.output_tokens)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from panopt.records.ask import Reading
-from panopt.records.source import Source
+from panopt.records.source import Source, no_cluster
 from panopt.records.study import Study
 from panopt.shims.inspect.header import Header
 from panopt.shims.inspect.layout import human_names, lay_out
@@ -97,6 +97,8 @@ def assemble(  # noqa: PLR0913 - the log, its source, and where to put what is f
     notes, warnings = responses.remarks()
     _say_panels(header, panels, lost, tally, notes, warnings)
     _say_humans(header, reading, names, gathered, humans, notes)
+    if reading.cluster and not any(responses.clusters):
+        notes.append(no_cluster("the samples' metadata", reading.cluster, log.facts()))
     source = Source(
         location=location,
         format="inspect",

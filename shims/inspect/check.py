@@ -29,7 +29,7 @@ def chosen(n_samples: int) -> frozenset[int]:
     return frozenset(rng.permutation(n_samples)[:N_CHECKED].tolist())
 
 
-def differs(location: str, samples: Sequence[Sample]) -> str | None:
+def differs(location: str, samples: Sequence[Sample], cluster: str = "") -> str | None:
     """Read the same samples with Inspect; tell the first difference, None where there is none.
 
     Parameters
@@ -38,6 +38,8 @@ def differs(location: str, samples: Sequence[Sample]) -> str | None:
         A ``.eval`` file.
     samples
         As the fast tier read them.
+    cluster
+        Field of the metadata that names clusters.
 
     Raises
     ------
@@ -48,7 +50,7 @@ def differs(location: str, samples: Sequence[Sample]) -> str | None:
 
     keys = [(sample.id, sample.epoch) for sample in samples]
     try:
-        others = read_samples(location, keys)
+        others = read_samples(location, keys, cluster)
     except Exception as error:  # whatever pydantic, zipfile and Inspect raise
         raise UncheckedError(" ".join(str(error).split())[:200]) from error
     for mine, other in zip(

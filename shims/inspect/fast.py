@@ -13,7 +13,7 @@ from panopt.errors import SourceError
 from panopt.shims.inspect.archive import Archive
 from panopt.shims.inspect.header import Header
 from panopt.shims.inspect.logs import N_PROBES
-from panopt.shims.inspect.schema import EventfulSample, Sample, decode
+from panopt.shims.inspect.schema import EventfulSample, Sample, decode, sample_kinds
 from panopt.shims.inspect.summaries import confirmed
 
 __all__ = ["FastLog", "JsonLog", "UnfamiliarError"]
@@ -32,7 +32,8 @@ class FastLog:
         When the file is damaged or is no Inspect log.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, cluster: str = "") -> None:
+        self._kinds = sample_kinds(cluster)
         self._archive = Archive(path)
         self._location = str(path)
         self._samples = self._archive.samples()
@@ -64,13 +65,17 @@ class FastLog:
 
     def samples(self, *, eventful: bool) -> Iterator[Sample]:
         """Go through the samples in the order of the file."""
-        kind = EventfulSample if eventful else Sample
+        kind = self._kinds[eventful]
         for entry in self._samples:
             try:
                 sample = decode(self._archive.read(entry), kind)
             except msgspec.DecodeError as error:
                 raise _not_a_sample(self._location, entry.filename, error) from error
             yield with_named_score(sample, self.header)
+
+    def facts(self) -> tuple[str, ...]:
+        """Name the fields of the first sample's metadata."""
+        return _facts(json.loads(self._archive.read(self._samples[0]))) if self._samples else ()
 
     def confirms(self, samples: Sequence[Sample]) -> bool:
         """Tell whether the log's own summaries, of a tested version, say the same of samples."""
@@ -105,7 +110,7 @@ class JsonLog:
         When the document is broken or is no Inspect log.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, cluster: str = "") -> None:
         self._location = str(path)
         try:
             opener = gzip.open if path.name.lower().endswith(".gz") else open
@@ -122,7 +127,11 @@ class JsonLog:
         samples = data.pop("samples", None) or [] if isinstance(data, dict) else []
         self.header = checked_header(data, self._location)
         try:
-            self._samples = msgspec.convert(samples, list[EventfulSample])
+            self._samples: Sequence[EventfulSample] = msgspec.convert(
+                samples,
+                list[sample_kinds(cluster)[True]],  # type: ignore[misc]  # made on demand
+            )
+            self._facts = _facts(samples[0]) if samples else ()
         except msgspec.ValidationError as error:
             raise _not_a_sample(self._location, "samples", error) from error
         for sample in self._samples:
@@ -140,6 +149,10 @@ class JsonLog:
     def samples(self, *, eventful: bool) -> Iterator[Sample]:  # noqa: ARG002 - they all are
         """Go through the samples."""
         yield from self._samples
+
+    def facts(self) -> tuple[str, ...]:
+        """Name the fields of the first sample's metadata."""
+        return self._facts
 
     def close(self) -> None:
         """Let go of the samples."""
@@ -160,6 +173,11 @@ def checked_header(data: object, location: str) -> Header:
             source=location,
         )
     return Header(data)
+
+
+def _facts(sample: object) -> tuple[str, ...]:
+    metadata = sample.get("metadata") if isinstance(sample, dict) else None
+    return tuple(metadata) if isinstance(metadata, dict) else ()
 
 
 def with_named_score(sample: Sample, header: Header) -> Sample:

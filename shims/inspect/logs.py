@@ -34,6 +34,10 @@ class Log(Protocol):
         """Go through the samples; with their transcripts where `eventful`."""
         ...
 
+    def facts(self) -> tuple[str, ...]:
+        """Name the fields of the first sample's metadata."""
+        ...
+
     def close(self) -> None:
         """Let go of the file."""
         ...

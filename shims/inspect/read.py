@@ -81,7 +81,7 @@ def _eval(source: SourceFile, path: Path, reading: Reading, progress: Progress) 
     remarks = Remarks()
     may_fall_back = reading.tier == "auto" and is_installed()
     try:
-        with closing(FastLog(path)) as log:
+        with closing(FastLog(path, reading.cluster)) as log:
             familiar = log.is_finished and log.header.version <= FAST_VERSION
             study: Study | None = None
             if may_fall_back and not familiar:
@@ -125,7 +125,7 @@ def _fast(  # noqa: PLR0913, PLR0917 - the log, its source, and the hook's argum
     )
     try:
         unsure = check and not log.confirms(kept)
-        difference = differs(str(path), kept) if unsure else None
+        difference = differs(str(path), kept, reading.cluster) if unsure else None
     except UncheckedError as error:
         text = f"the fast reader could not be checked, since Inspect fails on the log: {error}"
         return _with_warning(study, text)
@@ -159,13 +159,13 @@ def _json(source: SourceFile, path: Path, reading: Reading, progress: Progress) 
         study = _if_inspect_can(source, reading, progress, remarks)
         if study is not None:
             return study
-    with closing(JsonLog(path)) as log:
+    with closing(JsonLog(path, reading.cluster)) as log:
         sha256 = None if source.is_remote else _digest(path)
         return assemble(log, source.location, reading, progress, remarks, sha256=sha256)[0]
 
 
 def _by_api(source: SourceFile, reading: Reading, progress: Progress, remarks: Remarks) -> Study:
-    with closing(ApiLog(source.location)) as log:
+    with closing(ApiLog(source.location, reading.cluster)) as log:
         growing = source.is_remote or log.header.status == "started"
         sha256 = None if growing else _digest(source.path)
         return assemble(log, source.location, reading, progress, remarks, sha256=sha256)[0]

@@ -7,7 +7,8 @@ give these same objects. Field names are those of ``inspect_ai.log``.
 from __future__ import annotations
 
 import json
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -28,6 +29,7 @@ __all__ = [
     "Usage",
     "Verdict",
     "decode",
+    "sample_kinds",
     "text_of",
 ]
 
@@ -161,6 +163,24 @@ class EventfulSample(Sample):
     """One response, its scores and its transcript."""
 
     events: list[Event] = []
+
+
+@cache
+def sample_kinds(cluster: str) -> tuple[type[Sample], type[EventfulSample]]:
+    """Give the two kinds of samples, with their cluster in another field of the metadata."""
+    if not cluster:
+        return Sample, EventfulSample
+    others = [name for name in ("task_family", "family") if name != cluster]
+    facts = msgspec.defstruct(
+        "NamedFacts",
+        [("cluster", Any, None), *((name, Any, None) for name in others)],
+        rename={"cluster": cluster},
+        namespace={name: None for name in ("task_family", "family") if name not in others},
+    )
+    metadata = [("metadata", facts | None, None)]
+    brief = msgspec.defstruct("NamedSample", metadata, bases=(Sample,))
+    whole = msgspec.defstruct("NamedEventfulSample", metadata, bases=(EventfulSample,))
+    return cast("type[Sample]", brief), cast("type[EventfulSample]", whole)
 
 
 Decoded = TypeVar("Decoded")

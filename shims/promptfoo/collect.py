@@ -19,7 +19,7 @@ from panopt.shims.promptfoo.criteria import Place
 from panopt.shims.promptfoo.judges import Grader, GraderNames, is_model_graded
 from panopt.shims.promptfoo.metrics import REDACTED, Names, name_metrics
 from panopt.shims.promptfoo.people import HUMAN, HumanLabel, read_label
-from panopt.shims.promptfoo.responses import Responses, test_metadata
+from panopt.shims.promptfoo.responses import Responses, row_variables, test_metadata
 from panopt.shims.promptfoo.schema import Assertion, Component, Row, canonical, decode
 from panopt.shims.promptfoo.verdict import OK, count, outcome, panel_verdicts, passed
 from panopt.shims.promptfoo.walk import Leaf, Scope, leaves
@@ -28,6 +28,10 @@ __all__ = ["Judgments"]
 
 EXPECTED = "expected_label"
 UNKNOWN_KIND = "component"
+
+#: Names of variables and metadata that are kept to be told of.
+MOST_SEEN = 40
+
 MOST_KEPT = 4096
 LONG = 512
 NO_GRADER = Grader(None)
@@ -47,6 +51,9 @@ class Judgments:
         What ``reading.human`` names.
     unnamed_metrics
         Metrics that stay templates in some row.
+    cluster, seen
+        Name of the clusters that ``reading.cluster`` asks for, and variables
+        and metadata of rows without it.
     """
 
     def __init__(self, reading: Reading, location: str) -> None:
@@ -61,8 +68,10 @@ class Judgments:
         self.unused = {n for n in reading.human if n.startswith(("vars.", "metadata."))}
         self.human = frozenset(reading.human)
         self._declared = bool(self.unused)
+        self.cluster = reading.cluster
         self._keep = reading.rationales
         self.unnamed_metrics: set[str] = set()
+        self.seen: dict[str, None] = {}
         self.location = location
         self._digest = 0
         self._compositions: dict[tuple[Place, ...], int] = {}
@@ -89,6 +98,8 @@ class Judgments:
                 )
             ]
         metadata = test_metadata(row)
+        if self.cluster:
+            metadata.cluster = self._named_cluster(row)
         response = self.responses.add(row, metadata, judged=bool(components))
         if components:
             asserts = row.testCase.asserts if row.testCase is not None else None
@@ -264,6 +275,20 @@ class Judgments:
                 name,
             )
         )
+
+    def _named_cluster(self, row: Row) -> Any:  # noqa: ANN401 - a JSON value
+        """Find the cluster in the test's metadata or among its variables."""
+        metadata = row.testCase.metadata if row.testCase is not None else msgspec.Raw()
+        for place, raw in (("metadata", metadata), ("vars", row_variables(row))):
+            values: object = decode(raw, _any) if len(raw) else None
+            if not isinstance(values, dict):
+                continue
+            for name in (self.cluster, self.cluster.removeprefix(f"{place}.")):
+                if values.get(name) not in (None, ""):
+                    return values[name]
+            if len(self.seen) < MOST_SEEN:
+                self.seen.update(dict.fromkeys(f"{place}.{name}" for name in values))
+        return None
 
     def _take_declared(self, row: Row, response: int, where: str) -> None:
         """Take labels that ``reading.human`` finds in the test's variables or metadata."""

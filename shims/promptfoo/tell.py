@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from panopt.errors import SourceError
-from panopt.records.source import Counts, Source
+from panopt.records.source import Counts, Source, no_cluster
 from panopt.shims.promptfoo.collect import Judgments
 from panopt.shims.promptfoo.document import Document
 from panopt.shims.promptfoo.people import HUMAN
@@ -81,6 +81,10 @@ def _notes(document: Document, judgments: Judgments, built: Built) -> list[str]:
     repeats = built.repeats
     if repeats > 1:
         notes.append(f"up to {repeats} answers of a system to an item, told apart by testIdx")
+    if judgments.cluster and not judgments.responses.clusters:
+        notes.append(
+            no_cluster("the tests' metadata and variables", judgments.cluster, list(judgments.seen))
+        )
     if judgments.graders.secret:
         notes.append(
             "the file holds a secret in clear (assertion.provider.config); it was not read, "

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from panopt.errors import NotALogError, SourceError
 from panopt.records.ask import Reading
 from panopt.records.judgment import Judgment
-from panopt.records.source import SourceFile
+from panopt.records.source import SourceFile, no_cluster
 from panopt.shims.tables.values import KNOWN, declared_scales, looks_numeric, typed, verdicts
 
 __all__ = ["ALIASES", "Mapped", "map_columns"]
@@ -52,6 +52,10 @@ def map_columns(table: pa.Table, source: SourceFile, reading: Reading) -> Mapped
     labels = reading.judge_kind == "human"
     homes = _mapped(table, dict(reading.columns), source, lenient=labels)
     homes |= _recognised(table, homes, reading)
+    unclustered = bool(reading.cluster) and reading.cluster not in table.column_names
+    if reading.cluster:
+        homes.pop("cluster", None)
+        homes |= {} if unclustered else {"cluster": [reading.cluster]}
     columns: dict[str, Any] = {}
     for home, names in homes.items():
         columns[home] = typed(home, _joined(table, names), source, reading)
@@ -76,9 +80,10 @@ def map_columns(table: pa.Table, source: SourceFile, reading: Reading) -> Mapped
     other = [f"{home} = {'+'.join(names)}" for home, names in homes.items() if names != [home]]
     left_out = [name for name in table.column_names if name not in used]
     notes = (("columns read as", other), ("columns left out", left_out))
-    return Mapped(
-        columns, tuple(f"{what}: {', '.join(names)}" for what, names in notes if names), warnings
-    )
+    told = [f"{what}: {', '.join(names)}" for what, names in notes if names]
+    if unclustered:
+        told.append(no_cluster("the columns", reading.cluster, table.column_names))
+    return Mapped(columns, tuple(told), warnings)
 
 
 def _mapped(

@@ -235,3 +235,23 @@ def test_a_reference_of_strangers_is_refused(rng: np.random.Generator) -> None:
     study = study_of({"a": rng.random(9), "b": rng.random(9)})
     with pytest.raises(AskError, match="it names 'x'; compared are 'a', 'b'"):
         panopt.compare(study, reference={"x": 1.0})
+
+
+def test_a_named_cluster_is_the_unit_of_both_commands(
+    run: Run, fails: Fails, table: Table, rng: np.random.Generator
+) -> None:
+    def log(name: str) -> Path:
+        rows = [f"i{k},m,{rng.random():.3f},t{k // 5}" for k in range(60)]
+        return table(name, "\n".join(["item,judge,score,topic", *rows, ""]))
+
+    one, other = log("one.csv"), log("other.csv")
+    told = json.loads(run("compare", one, other, "--cluster", "topic", "--json").out)
+    assert told["comparisons"][0]["pairs"][0]["n_clusters"] == 12
+    gate = json.loads(
+        run("gate", one, other, "--cluster", "topic", "--max-drop", ".5", "--json").out
+    )
+    assert gate["checks"][0]["n_clusters"] == 12
+    for words in (("compare", one, other), ("gate", one, other, "--max-drop", ".5")):
+        line = fails(*words, "--cluster", "genre")
+        assert "cluster = genre: no source tells it of any item" in line
+        assert "which hold 'item', 'judge', 'score', 'topic'" in line

@@ -143,7 +143,7 @@ def test_where_inspect_fails_the_fast_reader_stands_with_a_warning(
 def test_a_log_that_inspect_cannot_read_is_read_without_it(
     make_eval: MakeEval, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(location: str) -> None:
+    def fail(location: str, *_: str) -> None:
         raise SourceError("Inspect cannot read this log", source=location)
 
     monkeypatch.setattr(reader, "ApiLog", fail)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from panopt.records.comparison import Sources
     from panopt.stats.paired import Method
 
-__all__ = ["compare", "criteria_of"]
+__all__ = ["cluster_of", "compare", "criteria_of"]
 
 Metric = Annotated[
     list[str] | None, typer.Option("--metric", help="The same as --criterion.", hidden=False)
@@ -44,7 +44,8 @@ Metric = Annotated[
 Cluster = Annotated[
     str,
     typer.Option(
-        help="Units that are independent: auto (named clusters, else items) | item | family.",
+        help="Units that are independent: auto (named clusters, else items) | item | family | "
+        "a field of samples' metadata, a test variable or a column.",
         rich_help_panel=STATISTICS,
     ),
 ]
@@ -131,7 +132,9 @@ def compare(  # noqa: PLR0913 - one parameter an option
         seed=seed,
         n_boot=n_boot,
     )
+    named, cluster = cluster_of(cluster)
     reading = reading_of(
+        cluster=named,
         column=column,
         scale=scale,
         human=human,
@@ -166,6 +169,11 @@ def compare(  # noqa: PLR0913 - one parameter an option
         sys.stdout.write(json.dumps(told, indent=2, allow_nan=False) + "\n")
         return
     show_comparisons(found, every=every)
+
+
+def cluster_of(text: str) -> tuple[str, str]:
+    """Tell a cluster's name, which reading looks for, from a way of clustering."""
+    return ("", text) if text in {"auto", "item", "family"} else (text, "auto")
 
 
 def criteria_of(criterion: Sequence[str] | None, metric: Sequence[str] | None) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from panopt.cli.compare import (
     MinSuccessful,
     Passed,
     Threshold,
+    cluster_of,
     criteria_of,
 )
 from panopt.cli.sources import (
@@ -126,7 +127,9 @@ def gate(  # noqa: PLR0913 - one parameter an option
             min_successful=min_successful,
             seed=seed,
         )
+        named, cluster = cluster_of(cluster)
         reading = reading_of(
+            cluster=named,
             column=column,
             scale=scale,
             human=human,

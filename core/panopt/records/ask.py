@@ -71,6 +71,9 @@ class Reading(BaseModel):
     """How several Inspect scorers are read: judges of one criterion, or a criterion each."""
     keys: Literal["auto", "judges", "criteria"] = "auto"
     """How the keys of dict-valued scores are read."""
+    cluster: str = ""
+    """Field of a sample's or test's metadata, or column of a table, that names the cluster of
+    its item: what items have in common; ``cluster`` where empty."""
     off_scale: Literal["error", "fail"] = "error"
     """Scores off a declared scale: refuse the source, or count them as failed votes."""
     tier: Literal["auto", "api", "fast"] = "auto"

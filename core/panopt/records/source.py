@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,16 @@ from typing import Any
 
 from panopt.errors import SourceError
 
-__all__ = ["MARK", "REPORT_FILES", "UNREADABLE", "Counts", "Source", "SourceFile"]
+__all__ = [
+    "MARK",
+    "NO_CLUSTER",
+    "REPORT_FILES",
+    "UNREADABLE",
+    "Counts",
+    "Source",
+    "SourceFile",
+    "no_cluster",
+]
 
 HEAD_BYTES = 65536
 
@@ -21,8 +31,20 @@ MARK = "panopt"
 #: What panopt writes beside the copies.
 REPORT_FILES = ("report.json", "responses.csv")
 
+#: How a note begins that a source tells no cluster by the name asked for.
+NO_CLUSTER = "no clusters:"
+
+#: Names that such a note lists at most.
+MOST_NAMES = 12
+
 #: What opening and decompressing a file may raise; the last two for a URI of no known kind.
 UNREADABLE = (OSError, EOFError, zlib.error, ValueError, ImportError)
+
+
+def no_cluster(what: str, name: str, there: Sequence[str]) -> str:
+    """Word the note of a source that has no metadata or column of the name asked for."""
+    known = ", ".join(map(repr, there[:MOST_NAMES])) or "none"
+    return f"{NO_CLUSTER} {name!r} is not in {what}, which hold {known}"
 
 
 @dataclass(frozen=True)

@@ -270,6 +270,20 @@ def test_judges_that_were_not_paid_for_are_told_from_those_that_failed() -> None
     assert not rule_on([cut], kind=Boolean()).unpaid
 
 
+def test_usage_is_of_the_record_and_spent_of_the_run() -> None:
+    paid, other = Usage(1, 10, 2, 0.5), Usage(2, 20, 4, 1.0)
+    fresh, copy = Vote("a", "ok", 1.0, usage=paid), Vote("b", "ok", 1.0, usage=paid, cached=True)
+    again = Vote("c", "ok", 1.0, usage=other, cached=True)  # a call, and a copy after it
+    drawn = Vote("d", "ok", 1.0, usage=other, passes=(fresh, copy))
+    found = rule_on([fresh, copy, again, drawn], kind=Boolean())
+    assert found.usage == Usage(6, 60, 12, 3.0)
+    assert found.spent == Usage(4, 40, 8, 2.0)
+    assert found.as_dict()["spent"] == found.as_dict()["usage"] | {  # type: ignore[operator]
+        "calls": 4, "input_tokens": 40, "output_tokens": 8, "cost": 2.0,
+    }  # fmt: skip
+    assert rule_on([copy], kind=Boolean()).spent == Usage()
+
+
 def test_a_vote_off_the_range_is_one_failed_vote_not_a_pass() -> None:
     found = ruled(0.1, 0.1, 85.0, kind=Numeric(threshold=0.5))
     assert (found.n_decisive, found.n_failed, found.passed) == (2, 1, False)

@@ -103,7 +103,7 @@ async def ask(  # noqa: PLR0913 - whom, what, how long, and who is told
             if failure is late and vote.status == "failed" and spent.cost is None
             else vote.usage
         )
-        if vote.cached and usage is not None and usage.calls == 1:
+        if vote.free and usage is not None:
             usage = FREE
         return vote
     finally:

@@ -221,6 +221,11 @@ class Vote:
     note: str = ""
 
     @property
+    def free(self) -> bool:
+        """Whether a cache answered and no call was made; not of several calls, as after a retry."""
+        return self.cached and self.usage.calls == 1
+
+    @property
     def unpaid(self) -> bool:
         """Whether the judge was not asked, for want of budget."""
         return self.failure is not None and self.failure.kind == "budget" and not self.usage.calls

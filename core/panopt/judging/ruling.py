@@ -55,7 +55,7 @@ class Ruling:
     votes
         Every vote, replaced ones too.
     usage
-        What all calls took.
+        What all calls took, those that a cache answered when they were first made; see `spent`.
     rule, threshold, weights
         How votes were counted; weights of the judges that voted, None where all count the same.
     reason
@@ -95,6 +95,16 @@ class Ruling:
         return bool(self.votes) and all(vote.unpaid for vote in self.votes)
 
     @property
+    def calls(self) -> tuple[Vote, ...]:
+        """Every single call: the draws that votes were reduced from, else the votes."""
+        return tuple(call for vote in self.votes for call in vote.passes or (vote,))
+
+    @property
+    def spent(self) -> Usage:
+        """What this run paid for: `usage` without the calls that a cache answered."""
+        return sum((call.usage for call in self.calls if not call.free), Usage())
+
+    @property
     def explanation(self) -> str:
         """Say in Markdown what the panel made of which votes; see `panopt.judging.breakdown`."""
         return breakdown.explain(self)
@@ -125,6 +135,7 @@ class Ruling:
             "weights": None if self.weights is None else dict(self.weights),
             "kind": kind_dict(self.kind),
             "usage": usage_dict(self.usage),
+            "spent": usage_dict(self.spent),
             "votes": [vote_dict(vote, rationale=rationale) for vote in self.votes],
         }
 

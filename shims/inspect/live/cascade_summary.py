@@ -11,6 +11,7 @@ import numpy as np
 from inspect_ai.scorer import SampleScore
 
 from panopt.shims.inspect.live.cascade_score import ABSTAINED, CASCADE, DECIDED
+from panopt.shims.inspect.live.summary import costs_of
 from panopt.stats.mean import mean_interval
 
 __all__ = ["rates_of", "stages_of"]
@@ -48,9 +49,7 @@ def rates_of(scores: Sequence[SampleScore], *, level: float = 0.95) -> Numbers:
     n = len(scores)
     for key in ("asked", "failed", "calls"):
         found[f"{key}_each"] = sum(_count(jury.get(key)) for jury in juries) / n
-    costs = [float(jury["cost"]) for jury in juries if isinstance(jury.get("cost"), int | float)]
-    found["cost"] = math.fsum(costs) if costs else None
-    return found
+    return found | costs_of(juries)
 
 
 def stages_of(scores: Sequence[SampleScore]) -> Numbers:

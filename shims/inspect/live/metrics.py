@@ -95,6 +95,9 @@ def panel_judges() -> Metric:
 def panel_votes(level: float = 0.95) -> Metric:
     """Count outcomes, abstentions, failures by kind, replacements, flips, calls and cost.
 
+    ``cost`` is of all calls when they were first made; where a cache answered some
+    (``calls_cached``), ``cost_of_run`` is what this run paid for.
+
     Parameters
     ----------
     level

@@ -36,7 +36,9 @@ RESERVED = frozenset({PANEL, PASSED, AGREEMENT, COUNT})
 MOST_RATIONALE = 4000  # characters
 MOST_ERROR = 160
 #: What is left out of the metadata where it is 0: nothing of the kind happened.
-COUNTED = frozenset({"abstained", "failed", "replaced", "flipped", "degraded", "asked", "calls"})
+COUNTED = frozenset(
+    {"abstained", "failed", "replaced", "flipped", "degraded", "asked", "calls", "cached"}
+)
 STATUS = {"ok": "o", "abstained": "a", "failed": "f"}
 REASONS = {
     "all_failed": "grader_failed",
@@ -124,7 +126,7 @@ class Panel:
 
     def metadata(self, ruling: Ruling) -> dict[str, Any]:
         """Give all of a ruling that the score does not say."""
-        used = ruling.usage
+        used, copies = ruling.usage, sum(call.free for call in ruling.calls)
         jury = {
             "by": BY,
             "schema": SCHEMA,
@@ -149,8 +151,10 @@ class Panel:
             "sd": _short(ruling.sd),
             "calls": used.calls,
             "cost": used.cost,
+            "cached": copies,
+            "spent": ruling.spent.cost or 0.0 if copies and used.cost is not None else None,
         }
-        calls = [call for vote in ruling.votes for call in vote.passes or (vote,)]
+        calls = ruling.calls
         told = {
             name: given
             for name, given in jury.items()

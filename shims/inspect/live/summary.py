@@ -20,7 +20,7 @@ from panopt.stats.chance_corrected import gwet_ac1
 from panopt.stats.mean import mean_interval
 from panopt.stats.reliability import Reliability
 
-__all__ = ["agreement_of", "bias_of", "judges_of", "mean_of", "votes_of"]
+__all__ = ["agreement_of", "bias_of", "costs_of", "judges_of", "mean_of", "votes_of"]
 
 Floats = NDArray[np.float64]
 Numbers = dict[str, str | int | float | bool | None]
@@ -117,8 +117,25 @@ def votes_of(scores: Sequence[SampleScore], *, level: float = 0.95) -> Numbers:
         for error in _texts(score, "errors").values()
     )
     found |= {f"failed_{kind}": n for kind, n in sorted(failures.items())}
+    return found | costs_of(told)
+
+
+def costs_of(told: Sequence[Mapping[str, Any]]) -> Numbers:
+    """Give what all calls cost, and where a cache answered some, what this run paid for.
+
+    Parameters
+    ----------
+    told
+        ``metadata.jury`` of the scores.
+    """
     costs = [jury["cost"] for jury in told if isinstance(jury.get("cost"), int | float)]
-    found["cost"] = float(math.fsum(costs)) if costs else None
+    found: Numbers = {"cost": math.fsum(costs) if costs else None}
+    copies = sum(_count(jury.get("cached")) for jury in told)
+    if copies:
+        paid = [jury.get("spent" if jury.get("cached") else "cost") for jury in told]
+        known = [float(cost) for cost in paid if isinstance(cost, int | float)]
+        found["calls_cached"] = copies
+        found["cost_of_run"] = math.fsum(known) if costs else None
     return found
 
 

@@ -178,6 +178,18 @@ def test_a_score_that_was_never_made_counts_as_undecided() -> None:
     assert found["undecided_low"] < 0.25 < found["undecided_high"]
 
 
+def test_what_a_cache_answered_is_told_from_what_this_run_paid() -> None:
+    told = {"kind": "boolean", "outcome": "decided", "asked": 2, "calls": 2, "cost": 0.5}
+    copies = [told, told | {"cached": 1, "spent": 0.2}, told | {"cached": 2, "spent": 0.0}]
+    found = of(panel_votes(), [score(i, {"panel": 1.0}, one) for i, one in enumerate(copies)])
+    assert (found["calls"], found["cost"]) == (6, 1.5)
+    assert (found["calls_cached"], found["cost_of_run"]) == (3, pytest.approx(0.7))
+    silent = {name: given for name, given in told.items() if name != "cost"}
+    rows = [score(0, {"panel": 1.0}, silent | {"cached": 2})]
+    assert of(panel_votes(), rows)["cost_of_run"] is None  # no price is known, then or now
+    assert "cost_of_run" not in of(panel_votes(), [score(0, {"panel": 1.0}, told)])
+
+
 @pytest.mark.parametrize(
     ("values", "reduced"),
     [

@@ -164,6 +164,8 @@ def test_cached_answers_are_told_and_draws_never_share_one(replayed: Replayed) -
     assert [run["votes"]["value"] for run in runs] == [[0.1, 0.2, 0.3]] * 2
     assert "cached" not in runs[0]["votes"]
     assert runs[1]["votes"]["cached"] == [True] * 3
+    assert "cached" not in runs[0]["jury"]
+    assert runs[1]["jury"]["cached"] == runs[1]["jury"]["calls"] == 3
     log = replayed.run(scorer, [1])
     assert {row["cached"] for row in study_of(log)} == {True}
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MANAGER", "StopWhenSettled", "stop_when_settled"]
 
-#: Name of the manager in logs.
+#: Name of the manager in logs; the claim follows.
 MANAGER = "panopt/stop_when_settled"
 
 #: One object may serve several tasks at a time (a task under several models): the run that a call
@@ -195,7 +195,7 @@ class StopWhenSettled:
         run = Run(claim, measure, ledger, task, planned=items)
         self._runs.append(run)
         _RUNS.set({**(_RUNS.get() or {}), id(self): run})
-        return MANAGER
+        return f"{MANAGER}: {claim.words(measure.name)}"  # Inspect's viewer shows this
 
     async def schedule_sample(self, id: str | int, epoch: int) -> EarlyStop | None:  # noqa: A002 - as Inspect names it
         """Stop the sample where the claim is settled."""

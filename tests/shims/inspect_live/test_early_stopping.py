@@ -106,7 +106,7 @@ def test_a_clear_mean_stops_and_says_so(tmp_path: Path) -> None:
     assert told["final"]["n_samples"] > told["at_stop"]["n_samples"]
     stopping = log.results and log.results.early_stopping
     assert stopping
-    assert stopping.manager == "panopt/stop_when_settled"
+    assert stopping.manager == "panopt/stop_when_settled: mean given is above 0.7"
     assert stopping.early_stops[0].reason
     assert stopping.early_stops[0].reason.startswith("settled: mean given is above 0.7: yes (0.70")
     assert told["order"] == "shuffled"
@@ -153,18 +153,12 @@ def test_samples_that_fail_count_both_ways(tmp_path: Path) -> None:
 
 
 def test_samples_that_fail_do_not_hold_up_the_rest(tmp_path: Path) -> None:
-    values: list[Any] = [1] * 80
+    values: list[Any] = [1] * 60
     values[0] = "fail"
-    log = run(tmp_path, task_of(values, stop_when_settled(above=0.7)), fail_on_error=False)
+    task = task_of(values, stop_when_settled(above=0.7))
+    log = run(tmp_path, task, fail_on_error=False, retry_on_error=1)
     assert found(log)["verdict"] == "shown"
-    assert len(log.samples or ()) < 60
-    retried = run(
-        tmp_path,
-        task_of(values, stop_when_settled(above=0.7)),
-        fail_on_error=False,
-        retry_on_error=2,
-    )
-    assert found(retried)["verdict"] == "shown"
+    assert len(log.samples or ()) < 50
 
 
 def test_an_error_that_ends_the_eval_ends_it_as_ever(tmp_path: Path) -> None:
@@ -202,8 +196,9 @@ def test_dicts_are_read_by_key_and_a_wrong_one_stops_nothing(tmp_path: Path) -> 
         run(tmp_path, task_of(values, stop_when_settled(above=3.5, key="tone", **five)))  # type: ignore[arg-type]
     )
     assert (told["verdict"], told["claim"]) == ("shown", "mean given.tone is above 3.5")
+    values = values[:15]
     log = run(tmp_path, task_of(values, stop_when_settled(above=3.5, key="tome", **five)))  # type: ignore[arg-type]
-    assert len(log.samples or ()) == 50
+    assert len(log.samples or ()) == 15
     assert found(log)["reason"] == "key = 'tome' is none of given's: 'tone', 'length'"
     assert found(log)["final"] is None
     log = run(tmp_path, task_of(values, stop_when_settled(above=0.5, key="tone")))

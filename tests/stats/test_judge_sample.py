@@ -50,6 +50,26 @@ def test_coverage_with_few_judges(items: int, judges: int, liking: float, missin
     assert hits / runs >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / runs)
 
 
+@pytest.mark.parametrize("shared", ["nothing", "single verdicts", "items alone"])
+def test_p_and_interval_say_the_same(shared: str) -> None:
+    """Also where the items that judges share, or the judges, add no variance of their own."""
+    rng, noughts = np.random.default_rng(11), 0
+    for _ in range(60):
+        seen = rng.normal(0, 0.2, (24, 3))
+        if shared == "single verdicts":  # each item has one judge
+            seen[np.arange(24)[:, None] % 3 != np.arange(3)] = np.nan
+        elif shared == "items alone":
+            seen = np.repeat(rng.normal(0, 0.2, (24, 1)), 3, axis=1)
+        for alpha in (0.01, 0.05, 0.5):
+            found = judged_difference(seen, alpha=alpha)
+            assert found.low is not None
+            assert found.high is not None
+            assert found.p is not None
+            assert (found.p <= alpha) == (not found.low <= 0 <= found.high)
+            noughts += found.p < 1e-9
+    assert noughts == 0
+
+
 def test_judges_that_differ_widen_what_items_alone_would_give() -> None:
     seen = drawn(np.random.default_rng(1), 200, 4, liking=0.2)
     found = judged_difference(seen)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import sqrt
+from math import hypot, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -142,9 +142,11 @@ def judged_difference(
         return result("all differences are equal: their spread cannot be estimated")
     from scipy.special import stdtrit  # noqa: PLC0415 - scipy is imported late
 
+    # A part of no variance has no quantile either: infinity times nothing is no number.
+    parts = [(df - 1.0, v) for df, v in ((judges, between), (groups, shared)) if v > 0.0]
+
     def reach(level: float) -> float:
-        t = stdtrit((judges - 1.0, groups - 1.0), 1.0 - level / 2.0)
-        return sqrt(float(t[0]) ** 2 * between + float(t[1]) ** 2 * shared)
+        return hypot(*(float(stdtrit(df, level / 2.0)) * sqrt(v) for df, v in parts))
 
     p = _level(reach, abs(value))
     return result(None, half=reach(alpha), se=sqrt(shared + between), p=p)

@@ -410,6 +410,20 @@ def test_weights_undo_unequal_chances_of_a_label() -> None:
     assert plain / 300 < 0.5
 
 
+def test_weights_that_verdicts_decide_leave_the_table() -> None:
+    """Failed responses were labelled twice as often: within a verdict all had the same chance."""
+    y, f = np.repeat([0, 1, 0, 1], [5, 5, 1, 39]), np.repeat([0, 1], [10, 40])
+    pool = np.repeat([0, 1], [95, 855])
+    found = ppi_mean(y, f, pool, weights=np.where(f == 0, 1.0, 2.0))
+    plain = ppi_mean(y, f, pool)
+    assert (found.value, found.low, found.high) == (plain.value, plain.low, plain.high)
+    mixed = ppi_mean(y, f, pool, weights=np.where(np.arange(50) % 2, 1.0, 2.0))
+    assert "jackknife" in mixed.method
+    assert mixed.value != plain.value
+    none = ppi_mean(y, f, [], weights=np.where(f == 0, 1.0, 2.0))
+    assert none.value == pytest.approx((5 + 2 * 39) / (10 + 2 * 40))
+
+
 def holds(found: PpiEstimate, truth: float) -> bool:
     assert found.low is not None
     assert found.high is not None

@@ -118,6 +118,28 @@ def test_strata_labelled_at_different_rates_are_weighed_as_they_are() -> None:
     assert plain / 300 < 0.85
 
 
+@pytest.mark.parametrize(("strata", "size", "share"), [(30, 2, 0.8), (10, 5, 0.9), (4, 25, 0.9)])
+def test_many_small_strata_hold_the_truth(strata: int, size: int, share: float) -> None:
+    """Strata that are alike and a judge that guesses: skew of parts is none of their sum."""
+    rng, held, runs = np.random.default_rng(5), 0, 120
+    own, others = np.repeat(np.arange(strata), size), np.repeat(np.arange(strata), 50)
+    for _ in range(runs):
+        y = (rng.random(own.size) < share) * 1.0
+        judge = rng.integers(0, 2, own.size + others.size)
+        parts = y, judge[: own.size], judge[own.size :]
+        held += holds(ppi_stratified(*parts, strata=own, strata_unlabeled=others), share)
+    assert held / runs >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / runs)
+
+
+def test_strata_off_the_unit_interval_have_no_bounds() -> None:
+    rng = np.random.default_rng(0)
+    y, pool, names = 5 * rng.normal(size=40), rng.normal(size=90), np.repeat(["a", "b"], [20, 20])
+    found = ppi_stratified(y, y, pool, strata=names, strata_unlabeled=np.resize(names, 90))
+    assert found.low is not None
+    assert found.low < 0
+    assert "MOVER" in found.method
+
+
 def test_one_stratum_is_no_stratum() -> None:
     rng = np.random.default_rng(0)
     y, pool = rng.random(40), rng.random(400)

@@ -111,7 +111,9 @@ def ppi_mean(  # noqa: PLR0913 - one argument an option
         return _published(case, lam)
     if lam is None and case.weights is None and (case.n_clusters < LEAST or not case.pool.size):
         return _alone(case)
-    if lam is None and case.plain:
+    # Without others, weights speak of responses that are not here; with them, they are the others.
+    placed = case.weights is None or (case.n >= LEAST and case.pool.size > 0)
+    if lam is None and case.codes is None and placed:
         table = _as_table(case)
         if table is not None:
             return table
@@ -194,6 +196,8 @@ def _as_table(case: Case) -> PpiEstimate | None:
     two = bool(np.all((both == lowest) | (both == highest)))
     cut = highest if two else _cut(both)
     side = (case.f >= cut).astype(np.int64)
+    if not _alike(case.weights, side):
+        return None
     passed = int(np.count_nonzero(both >= cut))
     n = np.bincount(side, minlength=2)
     k = np.bincount(side, weights=y, minlength=2).astype(np.int64)
@@ -209,6 +213,14 @@ def _as_table(case: Case) -> PpiEstimate | None:
         lam=found.slope * case.pool.size / both.size,
         ess=case.n * found.alone / found.variance,
     )
+
+
+def _alike(weights: Floats | None, side: NDArray[np.int64]) -> bool:
+    """Tell whether labels of one verdict all had the same chance: then weights cancel there."""
+    if weights is None:
+        return True
+    parts = [weights[side == k] for k in (0, 1)]
+    return all(not part.size or float(np.ptp(part)) <= 1e-9 * float(part.max()) for part in parts)
 
 
 def _cut(scores: Floats) -> float:

@@ -2,7 +2,9 @@
 
 Stratified: the share of every stratum among all responses is known, so only what happens within
 strata is uncertain (Cochran 1977, ch. 5; Fisch et al. 2024, arXiv:2406.04291). Each part keeps its
-own lambda and interval, and MOVER (Donner & Zou 2012) puts the intervals together, skew and all.
+own lambda. MOVER (Donner & Zou 2012) puts the intervals of two systems together, skew and all; of
+many small strata it would add up the skew of each, which their sum no longer has, so that variances
+are added instead, and labels in [0, 1] get the shape of Wilson's interval.
 """
 
 from __future__ import annotations
@@ -179,23 +181,40 @@ def ppi_stratified(  # noqa: PLR0913 - one argument an option
         if part.low is None:
             why = f"stratum {name!r}: {part.reason}"
             return case.give(total, method, lam=lams, reason=why)
-    ends = np.array([(part.low, part.high) for part in parts], dtype=np.float64)
     # The strata's shares are those of these responses; others would come in other shares.
     shares = float(weight @ (value - total) ** 2) / codes.size
-    wide = _normal(alpha) * float(np.sqrt(shares))
-    low, high = mover(
-        total,
-        np.append(weight * np.maximum(value - ends[:, 0], 0.0), wide),
-        np.append(weight * np.maximum(ends[:, 1] - value, 0.0), wide),
-    )
-    if labels.min() >= 0.0 and labels.max() <= 1.0:
-        low, high = max(low, 0.0), min(high, 1.0)
     se = np.array([part.se for part in parts], dtype=np.float64)
+    counts = np.bincount(own).astype(np.float64)
+    if np.isin(labels, (0.0, 1.0)).all():  # two labels that agree do not show that all would
+        lone = np.array([part.lam == 0.0 for part in parts])
+        right = np.bincount(own, weights=labels)
+        least = (right + 0.5) * (counts - right + 0.5) / (counts + 1.0) ** 2 / counts
+        se = np.where(lone, np.maximum(se, np.sqrt(least)), se)
     variance = float(np.sum((weight * se) ** 2)) + shares
+    if names.size > 1 and labels.min() >= 0.0 and labels.max() <= 1.0:
+        from panopt.stats.bounded import wilson_interval  # noqa: PLC0415 - it imports scipy
+
+        # Degrees of freedom of strata that spread alike, the heavy ones counting for most.
+        each = weight**2 / counts
+        df = float(each.sum() ** 2 / np.sum(each**2 / (counts - 1.0)))
+        total = min(max(total, 0.0), 1.0)
+        low, high = wilson_interval(total, float(np.sqrt(variance)), n_units=df + 1.0, alpha=alpha)
+        shape = f"Wilson at the effective sample size, {df:.4g} df"
+    else:
+        ends = np.array([(part.low, part.high) for part in parts], dtype=np.float64)
+        wide = _normal(alpha) * float(np.sqrt(shares))
+        low, high = mover(
+            total,
+            np.append(weight * np.maximum(value - ends[:, 0], 0.0), wide),
+            np.append(weight * np.maximum(ends[:, 1] - value, 0.0), wide),
+        )
+        if labels.min() >= 0.0 and labels.max() <= 1.0:
+            low, high = max(low, 0.0), min(high, 1.0)
+        shape = "put together by MOVER"
     spread = float(labels.var(ddof=1))
     return case.give(
         total,
-        f"{method}; put together by MOVER",
+        f"{method}; {shape}",
         ends=(low, high),
         se=float(np.sqrt(variance)),
         lam=lams,

@@ -28,24 +28,25 @@ def version_of(name: str) -> tuple[str, tuple[int, ...]]:
     rest = name[: found.start()] + name[found.end() :]
     if rest.strip("-_/@: ") == "":
         return name.casefold(), ()
-    return rest.casefold(), tuple(int(n) for n in re.findall(r"\d+", found["version"]))
+    digits = re.sub(r"^(20\d\d)(\d\d)(\d\d)$", r"\1-\2-\3", found["version"])
+    return rest.casefold(), tuple(int(n) for n in re.findall(r"\d+", digits))
 
 
 def version_pairs(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
     """Pair each version of a judge with the next one, by their places in `names`.
 
     A name without a version stands for the latest: providers let it follow the newest snapshot.
-    Versions written in different ways (``0613`` and ``2024-05-13``) are ordered within each.
+    A day without a year (``0613``) is older than any with one.
 
     Examples
     --------
     >>> version_pairs(["gpt-4o-2024-08-06", "claude", "gpt-4o-2024-05-13", "gpt-4o"])
     ((2, 0), (0, 3))
     """
-    versions: dict[str, list[tuple[bool, int, tuple[int, ...], int]]] = {}
+    versions: dict[str, list[tuple[bool, tuple[int, ...], int]]] = {}
     for place, name in enumerate(names):
         base, version = version_of(name)
-        versions.setdefault(base, []).append((version == (), len(version), version, place))
+        versions.setdefault(base, []).append((version == (), version, place))
     return tuple(
         (before[-1], after[-1])
         for found in versions.values()

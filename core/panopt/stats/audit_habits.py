@@ -9,7 +9,7 @@ the same responses, clustered by item.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import log, sqrt
 
 import numpy as np
@@ -28,8 +28,10 @@ from panopt.stats.audit_effect import (
     unknown,
 )
 from panopt.stats.mean import mean_interval
+from panopt.stats.paired_data import cluster_codes
 
 __all__ = [
+    "LevelUse",
     "RangeUse",
     "flip_shares",
     "position_lean",
@@ -43,6 +45,7 @@ Floats = NDArray[np.float64]
 _BINS = 10  # of a scale without levels
 _MOST_LEVELS = 101
 _SAME = 1e-9
+_MOSTLY = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,29 +129,148 @@ def range_use(
     panel = others("rest", rest, len(y))
     codes = keyed("clusters", clusters, len(y))
     known = scale_levels(levels)
-    if known is None and any(np.any((x < 0.0) | (x > 1.0)) for x in (y, panel)):
+    scores = np.column_stack((y, panel))
+    if known is None and np.any((scores < 0.0) | (scores > 1.0)):
         raise ValueError("score and rest must lie in [0, 1] where no levels are given")
-    n_levels = _BINS if known is None else len(known)
-    place, theirs = _places(y, known), _places(panel, known)
-    bottom, top = _ends(y, known, place, n_levels)
-    there = place >= 0
-    n_scored = int(np.count_nonzero(there))
-    some = n_scored > 0
-    own = np.bincount(place[there], minlength=n_levels).astype(np.float64) / max(1, n_scored)
-    if n_levels == 2:
-        ends = spread = unknown("a scale of two levels has only its ends", alpha)
-    else:
-        around = _at_ends(panel, known, theirs, n_levels)
-        ends, spread = _beside(bottom | top, place, theirs, around, n_levels, codes, alpha)
-    return RangeUse(
-        bottom=float(bottom[there].mean()) if some else None,
-        top=float(top[there].mean()) if some else None,
-        n_used=int(np.count_nonzero(own)),
-        n_levels=n_levels,
-        entropy=_entropy(own) if some else None,
-        ends=ends,
-        spread=spread,
-    )
+    return LevelUse.of(scores, known, codes).of_judge(0, list(range(1, scores.shape[1])), alpha)
+
+
+@dataclass(frozen=True, slots=True)
+class LevelUse:
+    """Which level each judge gives each response.
+
+    Attributes
+    ----------
+    place
+        Number of the level, -1 where there is no score (responses, judges).
+    bottom, top
+        Whether it is at that end of the scale (responses, judges).
+    n_levels
+        Levels of the scale, or bins.
+    clusters
+        Cluster of each response, from 0 without gaps (responses,).
+    whole
+        Responses that all judges scored.
+    """
+
+    place: NDArray[np.int8]
+    bottom: NDArray[np.bool_]
+    top: NDArray[np.bool_]
+    n_levels: int
+    clusters: NDArray[np.intp]
+    whole: NDArray[np.bool_]
+    _known: dict[int, tuple[float, Floats]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, scores: Floats, levels: Floats | None, clusters: NDArray[np.integer]) -> LevelUse:
+        """Look up the levels of scores; `levels` in rising order, or None for bins of [0, 1]."""
+        filled = np.nan_to_num(scores, nan=0.0)
+        missing = np.isnan(scores)
+        if levels is None:  # the ends are 0 and 1 themselves, not the bins beside them
+            n_levels = _BINS
+            place = np.minimum((filled * _BINS + _SAME).astype(np.int8), _BINS - 1)
+            bottom, top = filled <= _SAME, filled >= 1.0 - _SAME
+        else:
+            n_levels = len(levels)
+            place = np.zeros(filled.shape, dtype=np.int8)
+            for cut in (levels[1:] + levels[:-1]) / 2.0:
+                place += filled > cut
+            bottom, top = place == 0, place == n_levels - 1
+        place[missing] = -1
+        codes = cluster_codes(np.asarray(clusters))[0]
+        there = ~missing
+        whole = np.logical_and.reduce(there, axis=1)
+        return cls(place, bottom & there, top & there, n_levels, codes, whole)
+
+    def of_judge(self, judge: int, rest: list[int], alpha: float) -> RangeUse:
+        """Measure one judge beside others, by their columns; see :func:`range_use`."""
+        place = self.place[:, judge]
+        there = place >= 0
+        n_scored = int(np.count_nonzero(there))
+        some = n_scored > 0
+        own = np.bincount(place[there], minlength=self.n_levels) / max(1, n_scored)
+        ends, spread = self._beside(judge, rest, alpha)
+        return RangeUse(
+            bottom=float(np.count_nonzero(self.bottom[:, judge])) / n_scored if some else None,
+            top=float(np.count_nonzero(self.top[:, judge])) / n_scored if some else None,
+            n_used=int(np.count_nonzero(own)),
+            n_levels=self.n_levels,
+            entropy=_entropy(own) if some else None,
+            ends=ends,
+            spread=spread,
+        )
+
+    def _beside(self, judge: int, rest: list[int], alpha: float) -> tuple[AuditEffect, AuditEffect]:
+        if self.n_levels == 2:
+            ends = unknown("a scale of two levels has only its ends", alpha)
+            return ends, ends
+        own = self.place[:, judge] >= 0
+        n, at_end = np.zeros(len(own)), np.zeros(len(own))
+        for other in rest:
+            n += self.place[:, other] >= 0
+            at_end += self.bottom[:, other] | self.top[:, other]
+        both = own & (n > 0)
+        if not both.any():
+            none = unknown("no other judge scored the same responses", alpha)
+            return none, none
+        mine = (self.bottom[:, judge] | self.top[:, judge])[both]
+        share = paired_effect(
+            mine, at_end[both] / n[both], clusters=self.clusters[both], alpha=alpha
+        )
+        return share, self._spread(judge, rest, both, alpha)
+
+    def _spread(
+        self, judge: int, rest: list[int], both: NDArray[np.bool_], alpha: float
+    ) -> AuditEffect:
+        """Compare the judge's entropy with the mean of the others'.
+
+        On the responses that all judges scored, where they are most; else pair by pair.
+        """
+        groups = int(self.clusters.max()) + 1
+        value, total, there = 0.0, np.zeros(groups), np.zeros(groups, dtype=np.bool_)
+        n_whole, n_both = int(np.count_nonzero(self.whole)), int(np.count_nonzero(both))
+        there[self.clusters[both]] = True
+        n_groups = int(np.count_nonzero(there))
+        if n_groups < FEWEST:
+            return unknown(few(n_groups), alpha, n=n_both, n_clusters=n_groups)
+        judges = 0
+        for other in rest:
+            kept = both & (self.place[:, other] >= 0)
+            if not kept.any():
+                continue
+            judges += 1
+            shared = n_whole >= _MOSTLY * n_both
+            for side, sign in ((judge, 1.0), (other, -1.0)):
+                entropy, influence = self._of_whole(side) if shared else self._influence(side, kept)
+                value += sign * entropy
+                total += sign * influence
+        value, total = value / judges, total / judges
+        se = sqrt(n_groups / (n_groups - 1.0) * float(total @ total))
+        told = AuditEffect(
+            *(value, None, None, se, n_groups - 1.0, None, n_both, n_groups, alpha),
+            method="difference of entropies on the same responses; delta method",
+        )
+        if se <= _SAME:
+            none = "the judges use the levels alike everywhere: no spread to go by"
+            return replace(told, p=1.0 if abs(value) <= _SAME else None, reason=none)
+        return _student(told, value, se, n_groups - 1.0)
+
+    def _of_whole(self, judge: int) -> tuple[float, Floats]:
+        if judge not in self._known:
+            self._known[judge] = self._influence(judge, self.whole)
+        return self._known[judge]
+
+    def _influence(self, judge: int, kept: NDArray[np.bool_]) -> tuple[float, Floats]:
+        """Give a judge's entropy on some responses, and each cluster's influence on it."""
+        place, codes = self.place[kept, judge], self.clusters[kept]
+        share = np.bincount(place, minlength=self.n_levels) / len(place)
+        entropy = _entropy(share)
+        surprise = np.zeros(self.n_levels)
+        np.log(share, out=surprise, where=share > 0.0)
+        each = (-surprise / log(self.n_levels) - entropy) / len(place)
+        groups = int(self.clusters.max()) + 1
+        total = np.asarray(np.bincount(codes, each[place], groups), dtype=np.float64)
+        return entropy, total
 
 
 def scale_levels(levels: ArrayLike | None) -> Floats | None:
@@ -161,94 +283,9 @@ def scale_levels(levels: ArrayLike | None) -> Floats | None:
     return known
 
 
-def _places(score: Floats, levels: Floats | None) -> NDArray[np.intp]:
-    """Give the number of the nearest level, or of the bin; -1 for a missing score."""
-    filled = np.nan_to_num(score, nan=0.0)
-    if levels is None:
-        place = np.minimum((filled * _BINS + _SAME).astype(np.intp), _BINS - 1)
-    else:
-        place = np.searchsorted((levels[1:] + levels[:-1]) / 2.0, filled)
-    return np.where(np.isnan(score), -1, place)
-
-
-def _ends(
-    score: Floats, levels: Floats | None, place: NDArray[np.intp], n_levels: int
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    if levels is None:  # the ends are 0 and 1 themselves, not the bins beside them
-        return score <= _SAME, score >= 1.0 - _SAME
-    return place == 0, place == n_levels - 1
-
-
-def _at_ends(
-    panel: Floats, levels: Floats | None, place: NDArray[np.intp], n_levels: int
-) -> Floats:
-    """Give the share of the others at either end, of each response."""
-    bottom, top = _ends(panel, levels, place, n_levels)
-    n = np.count_nonzero(place >= 0, axis=1)
-    nan = np.full(len(n), np.nan)
-    share: Floats = np.divide(np.count_nonzero(bottom | top, axis=1), n, out=nan, where=n > 0)
-    return share
-
-
-def _beside(  # noqa: PLR0913, PLR0917 - both sides of two comparisons
-    at_end: NDArray[np.bool_],
-    place: NDArray[np.intp],
-    theirs: NDArray[np.intp],
-    ends: Floats,
-    n_levels: int,
-    codes: NDArray[np.intp],
-    alpha: float,
-) -> tuple[AuditEffect, AuditEffect]:
-    both = (place >= 0) & (theirs >= 0).any(axis=1)
-    if not both.any():
-        none = unknown("no other judge scored the same responses", alpha)
-        return none, none
-    share = paired_effect(at_end[both], ends[both], clusters=codes[both], alpha=alpha)
-    return share, _spread(place[both], theirs[both], n_levels, codes[both], alpha)
-
-
 def _entropy(share: Floats) -> float:
     used = share[share > 0.0]
     return max(0.0, float(-(used @ np.log(used))) / log(len(share)))
-
-
-def _spread(
-    place: NDArray[np.intp],
-    theirs: NDArray[np.intp],
-    n_levels: int,
-    codes: NDArray[np.intp],
-    alpha: float,
-) -> AuditEffect:
-    """Compare the judge's entropy with the mean of the others', each on what both scored."""
-    codes = np.unique(codes, return_inverse=True)[1]
-    groups = int(codes.max()) + 1
-    if groups < FEWEST:
-        return unknown(few(groups), alpha, n=len(place), n_clusters=groups)
-    value, total, judges = 0.0, np.zeros(groups), 0
-    for other in theirs.T:
-        kept = other >= 0
-        if not kept.any():
-            continue
-        judges += 1
-        for side, sign in ((place, 1.0), (other, -1.0)):
-            share = np.bincount(side[kept], minlength=n_levels) / np.count_nonzero(kept)
-            entropy = _entropy(share)
-            value += sign * entropy
-            surprise = np.zeros(n_levels)
-            np.log(share, out=surprise, where=share > 0.0)
-            influence = -surprise[side[kept]] / log(n_levels) - entropy
-            weight = sign * influence / np.count_nonzero(kept)
-            total += np.bincount(codes[kept], weight, groups)
-    value, total = value / judges, total / judges
-    se = sqrt(groups / (groups - 1.0) * float(total @ total))
-    told = AuditEffect(
-        *(value, None, None, se, groups - 1.0, None, len(place), groups, alpha),
-        method="difference of entropies on the same responses; delta method",
-    )
-    if se <= _SAME:
-        none = "the judges use the levels alike everywhere: no spread to go by"
-        return replace(told, p=1.0 if abs(value) <= _SAME else None, reason=none)
-    return _student(told, value, se, groups - 1.0)
 
 
 def _student(told: AuditEffect, value: float, se: float, df: float) -> AuditEffect:

@@ -11,7 +11,7 @@ responses to one item, and of one system, wherever there are several. Both are s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -26,8 +26,9 @@ from panopt.stats.audit_effect import (
     unknown,
 )
 from panopt.stats.audit_slope import demeaned, fit_slope, slope_effect
+from panopt.stats.paired_data import cluster_codes
 
-__all__ = ["Anchor", "length_bias", "self_preference"]
+__all__ = ["Anchor", "Lengths", "length_bias", "self_preference"]
 
 Floats = NDArray[np.float64]
 
@@ -114,10 +115,10 @@ def self_preference(  # noqa: PLR0913 - the options of one estimate
         return unknown(told, alpha, n=n)
     held: Floats = np.column_stack((y, mine.astype(np.float64), panel))[kept]
     flat = demeaned(held, ())
-    inside = np.unique(codes[kept], return_inverse=True)[1]
-    fit = fit_slope(flat[:, 0], flat[:, 1], flat[:, 2:], exact=anchor == "humans")
+    inside = cluster_codes(codes[kept])[0]
+    fits = fit_slope(flat, exact=anchor == "humans")
     per = f"difference of differences, own family's less others'; {_quality(anchor)}"
-    found = slope_effect(fit, inside, alpha=alpha, per=per)
+    found = slope_effect(fits, inside, alpha=alpha, per=per)
     apart = held[:, 0] - held[:, 2:].mean(axis=1)
     of = held[:, 1] > 0.0
     plain = float(apart[of].mean() - apart[~of].mean())
@@ -189,29 +190,75 @@ def length_bias(  # noqa: PLR0913 - the options of one estimate
     long = column("length", length, n)
     if np.any(long < 0.0):
         raise ValueError(f"length holds {np.nanmin(long):g}; a length is not below 0")
-    item, system = keyed("items", items, n), keyed("systems", systems, n)
+    item = keyed("items", items, n)
+    # Without systems, all are of one.
+    system = np.zeros(n, dtype=np.intp) if systems is None else keyed("systems", systems, n)
     codes = item if clusters is None else keyed("clusters", clusters, n)
     _one_human(panel, anchor)
     kept = _complete(y, panel) & ~np.isnan(long)
     if not kept.any():
         told = "no response has a length" if np.isnan(long).all() else "no response has both scores"
         return unknown(told, alpha)
-    x = np.log2(np.maximum(long[kept], 1.0))
-    item, system = (np.unique(keys[kept], return_inverse=True)[1] for keys in (item, system))
-    groups, among = [], []
-    if _several(item, x) >= _FEWEST_WITHIN:
-        groups, among = [item], ["one item"]
-    n_systems = int(system.max()) + 1
-    if systems is not None and 1 < n_systems <= x.size // 4:
-        groups.append(system)
-        among.append("one system")
-    flat = demeaned(np.column_stack((y[kept], x, panel[kept])), tuple(groups))
-    fit = fit_slope(flat[:, 0], flat[:, 1], flat[:, 2:], exact=anchor == "humans")
-    inside = np.unique(codes[kept], return_inverse=True)[1]
-    where = f", among responses of {' and '.join(among)}" if among else ""
-    per = f"slope on log2 length{where}; {_quality(anchor)}"
-    found = slope_effect(fit, inside, alpha=alpha, per=per)
-    return _with(found, {"within_item": float("one item" in among), "sd_log2": float(x.std())})
+    lengths = Lengths.of(
+        np.column_stack((y, panel))[kept], long[kept], item[kept], system[kept], codes[kept]
+    )
+    return lengths.effect(0, list(range(1, 1 + panel.shape[1])), anchor=anchor, alpha=alpha)
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Scores of judges and the lengths of what they judged, without items' and systems' means.
+
+    Attributes
+    ----------
+    flat
+        Logarithm of the length, then the judges' scores (responses, 1 + judges).
+    clusters
+        Cluster of each response, from 0 without gaps (responses,).
+    among
+        Within what responses are compared.
+    sd
+        Standard deviation of the logarithm of the length, to base 2.
+    """
+
+    flat: Floats
+    clusters: NDArray[np.intp]
+    among: tuple[str, ...]
+    sd: float
+
+    @classmethod
+    def of(
+        cls,
+        scores: Floats,
+        length: Floats,
+        items: NDArray[np.integer],
+        systems: NDArray[np.integer],
+        clusters: NDArray[np.integer],
+    ) -> Lengths:
+        """Take means out; no NaN, all of one number of responses. See :func:`length_bias`."""
+        x = np.log2(np.maximum(length, 1.0))
+        item, n_items = cluster_codes(items)
+        system, n_systems = cluster_codes(systems)
+        groups, among = [], []
+        if _several(item, n_items, x) >= _FEWEST_WITHIN:
+            groups, among = [item], ["one item"]
+        if 1 < n_systems <= x.size // 4:
+            groups.append(system)
+            among.append("one system")
+        flat = demeaned(np.column_stack((x, scores)), tuple(groups))
+        return cls(flat, cluster_codes(clusters)[0], tuple(among), float(x.std()))
+
+    def effect(
+        self, judge: int, rest: list[int], *, anchor: Anchor = "panel", alpha: float = 0.05
+    ) -> AuditEffect:
+        """Estimate the length bias of one judge beside others, by their columns among scores."""
+        columns = [1 + judge, 0, *(1 + other for other in rest)]
+        fits = fit_slope(self.flat[:, columns], exact=anchor == "humans")
+        where = f", among responses of {' and '.join(self.among)}" if self.among else ""
+        per = f"slope on log2 length{where}; {_quality(anchor)}"
+        found = slope_effect(fits, self.clusters, alpha=alpha, per=per)
+        inside = float("one item" in self.among)
+        return _with(found, {"within_item": inside, "sd_log2": self.sd})
 
 
 def _with(found: AuditEffect, details: Mapping[str, float]) -> AuditEffect:
@@ -253,9 +300,8 @@ def _complete(y: Floats, panel: Floats) -> NDArray[np.bool_]:
     return kept
 
 
-def _several(item: NDArray[np.intp], x: Floats) -> int:
+def _several(item: NDArray[np.intp], groups: int, x: Floats) -> int:
     """Count the items with responses of several lengths."""
-    groups = int(item.max()) + 1
     low, high = np.full(groups, np.inf), np.full(groups, -np.inf)
     np.minimum.at(low, item, x)
     np.maximum.at(high, item, x)

@@ -6,8 +6,9 @@ worse than others. A plain difference from the panel takes that for a liking. So
 is regressed on what is asked about (`x`) and on the panel's score; as that is quality plus error,
 which would bias the slope towards 0, part of the panel stands for quality and another part is its
 instrument (two-stage least squares: Wright 1928; errors in variables with replicates: Fuller 1987,
-section 1.4), each part in its turn, and the results are averaged. Where the parts hardly agree with
-each other (first-stage F below 16.4; Stock & Yogo 2005) the slope on the panel is taken as 1.
+section 1.4), each part in its turn, and the results are averaged. Where the parts agree little with
+each other (first-stage F below 16.4; Stock & Yogo 2005), that and a slope of 1 on the panel's mean
+are both tried, and the one that shows less is given; with one other judge the slope is 1.
 
 Standard error: clusters' influences, each divided by one minus its leverage (the jackknife, CR3 of
 Bell & McCaffrey 2002); degrees of freedom: effective number of clusters less one (Kish 1965).
@@ -33,8 +34,10 @@ Codes = NDArray[np.intp]
 PARTS = 4
 
 _STRONG = 16.4
+_USABLE = 4.0
 _SWEEPS = 60
 _SETTLED = 1e-10
+_NOTHING = 1e-12
 
 
 class Slope(NamedTuple):
@@ -44,8 +47,7 @@ class Slope(NamedTuple):
     influence: Floats
     weight: Floats
     panel: float
-    """Slope on the panel's score."""
-    instrumented: bool
+    """Slope on the panel's score; 1 where it is taken as that."""
 
 
 def demeaned(columns: Floats, groups: tuple[Codes, ...]) -> Floats:
@@ -54,100 +56,136 @@ def demeaned(columns: Floats, groups: tuple[Codes, ...]) -> Floats:
     One grouping takes one sweep; of several, sweeps alternate until nothing moves.
     """
     out: Floats = columns - columns.mean(axis=0)
-    if not groups:
-        return out
     sizes = [np.bincount(codes).astype(np.float64) for codes in groups]
-    scale = np.abs(out).max(initial=0.0) or 1.0
-    for _ in range(_SWEEPS if len(groups) > 1 else 1):
+    scale = np.abs(columns).max(axis=0, initial=0.0)
+    for _ in range(_SWEEPS if len(groups) > 1 else len(groups)):
         moved = 0.0
         for codes, size in zip(groups, sizes, strict=True):
             for j in range(out.shape[1]):
                 mean = np.bincount(codes, out[:, j], len(size)) / size
-                moved = max(moved, float(np.abs(mean).max()))
+                moved = max(moved, float(np.abs(mean).max()) / (scale[j] or 1.0))
                 out[:, j] -= mean[codes]
-        if moved <= _SETTLED * scale:
+        if moved <= _SETTLED:
             break
-    out[np.abs(out) <= 1e-12 * scale] = 0.0  # what rounding leaves of nothing
+    out[np.abs(out) <= _NOTHING * scale] = 0.0  # what rounding leaves of nothing
     return out
 
 
-def fit_slope(y: Floats, x: Floats, panel: Floats, *, exact: bool = False) -> Slope | None:
-    """Regress `y` on `x` and on quality, which the panel shows; all without mean.
+def fit_slope(flat: Floats, *, exact: bool = False) -> tuple[Slope, ...]:
+    """Regress a judge's score on what is asked about and on quality, which the others show.
 
     Parameters
     ----------
-    y, x
-        Judge's score and what is asked about (responses,).
-    panel
-        Scores of the others (responses, judges), no NaN.
+    flat
+        The judge's score, what is asked about, and the scores of the others, one column each
+        (responses, 2 + judges); without means and without NaN.
     exact
-        Whether the one column of `panel` is quality itself (a human's score), not a measurement.
+        Whether the third column is quality itself (a human's score), not a measurement.
 
     Returns
     -------
-    Slope or None
-        None where `x` does not vary, or only as quality does.
+    tuple of Slope
+        One; two where the others agree too little to choose; none where what is asked about does
+        not vary, or only as quality does.
     """
-    spread = float(x @ x)
-    if spread <= 0.0:
-        return None
-    mean = panel.mean(axis=1)
+    gram = flat.T @ flat
+    if gram[1, 1] <= 0.0:
+        return ()
+    size, n = gram.shape[0], len(flat)
+    quality = np.zeros((1, size))
+    quality[0, 2:] = 1.0 / (size - 2)
     if exact:
-        return _two_stage(y, x, mean, mean, strong=0.0)
-    parts = _parts(panel)
-    found = [_two_stage(y, x, rest, part, strong=_STRONG) for part, rest in parts]
-    fits = [fit for fit in found if fit is not None]
-    if fits and len(fits) == len(parts):
-        k = len(fits)
-        return Slope(
-            sum(fit.value for fit in fits) / k,
-            np.add.reduce([fit.influence for fit in fits]) / k,
-            np.add.reduce([fit.weight for fit in fits]) / k,
-            sum(fit.panel for fit in fits) / k,
-            instrumented=True,
-        )
-    weight = x / spread
-    left = y - mean
-    value = float(weight @ left)
-    return Slope(value, weight * (left - value * x), weight, 1.0, instrumented=False)
+        parts = [(quality[0], quality[0])]
+        if quality[0] @ gram @ quality[0] <= 0.0:
+            parts = []
+    else:
+        parts = _parts(size)
+    fits = [_two_stage(gram, rest, part, n, exact=exact) for part, rest in parts]
+    solved = [fit for fit in fits if fit is not None]
+    found = []
+    if solved and len(solved) == len(fits):
+        found.append(_mean_slope(flat, solved))
+        if exact or min(fit.strength for fit in solved) >= _STRONG:
+            return tuple(found)
+    elif exact and fits:
+        return ()  # what is asked about moves as quality does
+    value = float((gram[1, 0] - quality[0] @ gram[:, 1]) / gram[1, 1])
+    weight = np.eye(size)[1] / gram[1, 1]
+    plain = _Fit(value, 1.0, weight, _residual(value, 1.0, quality[0]), 0.0)
+    return (*found, _mean_slope(flat, [plain]))
 
 
-def _parts(panel: Floats) -> list[tuple[Floats, Floats]]:
-    """Cut the panel into parts, and give the mean of each with that of all the other judges."""
-    k = panel.shape[1]
+def _mean_slope(flat: Floats, fits: list[_Fit]) -> Slope:
+    k, size = len(fits), flat.shape[1]
+    # A response's influence, weight times residual averaged over the fits, is a quadratic form.
+    form = sum((np.outer(fit.weight, fit.left) for fit in fits), np.zeros((size, size))) / k
+    weight = sum((fit.weight for fit in fits), np.zeros(size)) / k
+    return Slope(
+        sum(fit.value for fit in fits) / k,
+        np.einsum("ij,ij->i", flat @ form, flat),
+        flat @ weight,
+        sum(fit.slope for fit in fits) / k,
+    )
+
+
+class _Fit(NamedTuple):
+    """One solution; weights and residuals as combinations of the columns."""
+
+    value: float
+    slope: float
+    weight: Floats
+    left: Floats
+    strength: float
+    """First-stage F: how far one part of the others tells what another part says."""
+
+
+def _parts(size: int) -> list[tuple[Floats, Floats]]:
+    """Cut the others into parts: the mean of each, and that of all the rest, as combinations."""
+    k = size - 2
     if k < 2:
         return []
     cuts = np.arange(k) % min(k, PARTS)
-    return [
-        (panel[:, cuts == part].mean(axis=1), panel[:, cuts != part].mean(axis=1))
-        for part in range(int(cuts.max()) + 1)
-    ]
+    made = []
+    for part in range(int(cuts.max()) + 1):
+        inside = np.r_[0.0, 0.0, np.where(cuts == part, 1.0, 0.0)]
+        outside = np.r_[0.0, 0.0, np.where(cuts == part, 0.0, 1.0)]
+        made.append((inside / inside.sum(), outside / outside.sum()))
+    return made
 
 
-def _two_stage(y: Floats, x: Floats, quality: Floats, z: Floats, *, strong: float) -> Slope | None:
-    """Solve the two moment conditions x'e = 0, z'e = 0 of e = y - value x - slope quality."""
-    xx, xq, zx, zq = float(x @ x), float(x @ quality), float(z @ x), float(z @ quality)
-    own_q, own_z = float(quality @ quality) - xq**2 / xx, float(z @ z) - zx**2 / xx
+def _residual(value: float, slope: float, quality: Floats) -> Floats:
+    left = -slope * quality
+    left[:2] += (1.0, -value)
+    return left
+
+
+def _two_stage(gram: Floats, q: Floats, z: Floats, n: int, *, exact: bool) -> _Fit | None:
+    """Solve the two moment conditions x'e = 0, z'e = 0 of e = y - value x - slope q."""
+    xx, xq, zx, zq = gram[1, 1], gram[1] @ q, z @ gram[:, 1], z @ gram @ q
+    own_q, own_z = q @ gram @ q - xq**2 / xx, z @ gram @ z - zx**2 / xx
     shared = zq - zx * xq / xx  # covariance of the parts beyond what x has to do with both
-    if min(own_q, own_z) <= 1e-12 * max(float(quality @ quality), float(z @ z), 1e-300):
+    if min(own_q, own_z) <= 1e-12 * max(float(q @ gram @ q), float(z @ gram @ z), 1e-300):
         return None
-    square = min(1.0, shared**2 / (own_q * own_z))
-    if shared <= 0.0 or (len(x) - 3) * square < strong * (1.0 - square):
+    square = min(1.0, float(shared**2 / (own_q * own_z)))
+    strength = (n - 3) * square / max(1.0 - square, 1e-12)
+    if not exact and (shared <= 0.0 or strength < _USABLE):
         return None
-    xy, zy = float(x @ y), float(z @ y)
+    xy, zy = gram[1, 0], z @ gram[:, 0]
     determinant = xx * zq - xq * zx
-    value, slope = (zq * xy - xq * zy) / determinant, (xx * zy - zx * xy) / determinant
-    weight = (zq * x - xq * z) / determinant
-    return Slope(value, weight * (y - value * x - slope * quality), weight, slope, strong > 0.0)
+    value = float((zq * xy - xq * zy) / determinant)
+    slope = float((xx * zy - zx * xy) / determinant)
+    weight = -xq * z / determinant
+    weight[1] += zq / determinant
+    return _Fit(value, slope, weight, _residual(value, slope, q), strength)
 
 
-def slope_effect(fit: Slope | None, codes: Codes, *, alpha: float, per: str) -> AuditEffect:
+def slope_effect(fits: tuple[Slope, ...], codes: Codes, *, alpha: float, per: str) -> AuditEffect:
     """Turn a slope into an effect, its standard error by cluster.
 
     Parameters
     ----------
-    fit
-        As :func:`fit_slope` gives it.
+    fits
+        As :func:`fit_slope` gives them; of two, the one that shows less.
     codes
         Cluster of each response, from 0 without gaps (responses,).
     alpha
@@ -160,14 +198,19 @@ def slope_effect(fit: Slope | None, codes: Codes, *, alpha: float, per: str) -> 
     >>> rng = np.random.default_rng(0)
     >>> x, quality = rng.normal(size=(2, 300))
     >>> noise = 0.3 * rng.normal(size=(4, 300))
-    >>> panel = (quality + 0.5 * x + noise[:3]).T
-    >>> fit = fit_slope(0.2 * x + (quality + 0.5 * x) + noise[3], x, panel - panel.mean(axis=0))
-    >>> found = slope_effect(fit, np.arange(300), alpha=0.05, per="slope")
-    >>> round(found.value, 2), round(found.se, 2), round(fit.panel, 2)
-    (0.2, 0.02, 0.93)
+    >>> panel = quality + 0.5 * x + noise
+    >>> flat = demeaned(np.column_stack((panel[3] + 0.2 * x, x, *panel[:3])), ())
+    >>> found = slope_effect(fit_slope(flat), np.arange(300), alpha=0.05, per="slope")
+    >>> round(found.value, 2), round(found.se, 2), round(found.details["slope"], 2)
+    (0.2, 0.02, 0.94)
     """
-    if fit is None:
+    if not fits:
         return unknown("what is asked about does not vary at equal quality", alpha, n=len(codes))
+    found = [_one_effect(fit, codes, alpha=alpha, per=per) for fit in fits]
+    return max(found, key=lambda effect: -1.0 if effect.p is None else effect.p)
+
+
+def _one_effect(fit: Slope, codes: Codes, *, alpha: float, per: str) -> AuditEffect:
     total = np.bincount(codes, fit.influence)
     share = np.asarray(np.bincount(codes, fit.weight**2), dtype=np.float64)
     share /= share.sum()

@@ -184,7 +184,7 @@ class StopWhenSettled:
         items = [str(sample.id) for sample in samples]
         means = None
         if self._baseline is not None:
-            means = await baseline_means(self._baseline, measure)
+            means = await baseline_means(self._baseline, measure, claim.population)
             if not means.keys() & set(items):
                 raise AskError(
                     f"baseline {self._baseline} has none of the task's items: it has "
@@ -200,10 +200,8 @@ class StopWhenSettled:
     async def schedule_sample(self, id: str | int, epoch: int) -> EarlyStop | None:  # noqa: A002 - as Inspect names it
         """Stop the sample where the claim is settled."""
         run = self._run()
-        if run.verdict is None:
-            run.begun(id, epoch)
+        if run.begins(id, epoch):
             return None
-        run.saved += 1
         return EarlyStop(id=id, epoch=epoch, reason=run.said)
 
     async def complete_sample(

@@ -38,8 +38,6 @@ class Run:
     ----------
     verdict, said
         What was settled, and in words; None and empty as long as nothing is.
-    saved
-        Samples that were not begun.
     """
 
     def __init__(
@@ -58,7 +56,7 @@ class Run:
         self._n_left_out = len(planned) - len(ledger.items)
         self._reducers = spec.config.epochs_reducer or ["mean"]
         self._is_shuffled = bool(spec.dataset.shuffled)
-        self.saved = 0
+        self._n_saved = 0
         self.said = ""
         self.verdict: Verdict | None = None
         self._at_stop: Interval | None = None
@@ -68,9 +66,15 @@ class Run:
         if not self._is_shuffled:
             _log.warning("stop_when_settled: %s", self._about_order)
 
-    def begun(self, item: str | int, epoch: int) -> None:
-        """Hear that a sample runs, maybe not for the first time."""
-        self._unended.add((str(item), epoch))
+    def begins(self, item: str | int, epoch: int) -> bool:
+        """Tell whether a sample is to run, maybe again after an error."""
+        sample = (str(item), epoch)
+        if self.verdict is None:
+            self._unended.add(sample)
+            return True
+        self._unended.discard(sample)
+        self._n_saved += 1
+        return False
 
     def scored(self, item: str | int, epoch: int, scores: Mapping[str, SampleScore]) -> None:
         """Count the score of a sample; never raises, for that would end the eval."""
@@ -164,7 +168,7 @@ class Run:
             "key": self._measure.key,
             "n_planned_items": len(self._ledger.items),
             "n_planned_samples": self._n_planned,
-            "n_samples_not_run": self.saved,
+            "n_samples_not_run": self._n_saved,
             "epochs": self._ledger.epochs,
             "unscored": dict(unscored),
             "order": "shuffled" if self._is_shuffled else "as given",

@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio.to_thread
 from inspect_ai.log import (
+    EvalLog,
     EvalSample,
     EvalSampleSummary,
     EvalSpec,
@@ -20,6 +21,7 @@ from inspect_ai.log import (
 from inspect_ai.scorer import Score
 
 from panopt.errors import AskError, SourceError
+from panopt.shims.inspect.live.early_stopping_claim import Population
 from panopt.shims.inspect.values import convert, kind_of
 
 __all__ = ["Measure", "baseline_means", "measure_of"]
@@ -141,13 +143,16 @@ def scorer_names(spec: EvalSpec) -> list[str]:
     return names
 
 
-async def baseline_means(location: str, measure: Measure) -> dict[str, float]:
+async def baseline_means(
+    location: str, measure: Measure, population: Population
+) -> dict[str, float]:
     """Read the mean score of every item in a log; items of which no response has one are left out.
 
     Raises
     ------
     AskError
-        For a log whose scores are no numbers on the range, or not there.
+        For a log whose scores are no numbers on the range, or not there; for one that is not whole
+        where it is to stand for other items: which items it has depends on how it scored.
     SourceError
         For a log that cannot be read.
     """
@@ -160,6 +165,8 @@ async def baseline_means(location: str, measure: Measure) -> dict[str, float]:
             rows = await read_eval_log_sample_summaries_async(location)
     except (OSError, ValueError, KeyError) as error:
         raise SourceError(f"cannot be read as the baseline ({error})", source=location) from error
+    if population != "dataset":
+        _refuse_part(header, location)
     errors_count = bool(header.eval.config.score_on_error)
     found: dict[str, list[float]] = defaultdict(list)
     seen: set[str] = set()
@@ -177,6 +184,18 @@ async def baseline_means(location: str, measure: Measure) -> dict[str, float]:
         there = ", ".join(map(repr, sorted(seen))) or "none"
         raise AskError(f"baseline {location}: no score of {measure.name}; its scores are: {there}")
     return {item: math.fsum(own) / len(own) for item, own in found.items()}
+
+
+def _refuse_part(header: EvalLog, location: str) -> None:
+    stopping = header.results and header.results.early_stopping
+    why = f"ended with status {header.status!r}" if header.status != "success" else None
+    if stopping and stopping.early_stops:
+        why = "was itself stopped early"
+    if why is not None:
+        raise AskError(
+            f"baseline {location} {why}: which items it has may depend on its scores, so that it "
+            "can serve population='dataset' only"
+        )
 
 
 def _valid_samples(location: str) -> list[EvalSample]:

@@ -309,6 +309,9 @@ def test_a_baseline_that_fits_not_is_refused_before_a_sample_runs(tmp_path: Path
     assert "no score of match; its scores are: 'given'" in message(
         task_of([1] * 5, paired, scorers=match())
     )
+    part = run(tmp_path, task_of([1] * 30, stop_when_settled(above=0.5), seconds=0.002))
+    like = stop_when_settled(better=True, baseline=part.location, population="items like these")
+    assert "was itself stopped early: which items it has" in message(task_of([1] * 30, like))
     broken = tmp_path / "broken.eval"
     broken.write_bytes(b"no log")
     paired = stop_when_settled(better=True, baseline=broken)

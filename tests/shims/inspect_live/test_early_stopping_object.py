@@ -114,6 +114,22 @@ def test_items_sorted_by_their_scores_contradict_themselves() -> None:
     assert found["final"] is None
 
 
+def test_a_sample_that_would_be_tried_again_is_stopped_once_all_is_settled() -> None:
+    stopping = stop_when_settled(above=0.5)
+
+    async def run() -> dict[str, Any]:
+        await stopping.start_task(SPEC, samples(40), 1)
+        for place in range(30):
+            assert await stopping.schedule_sample(f"i{place}", 1) is None
+        for place in range(1, 29):  # the first and the last failed
+            await stopping.complete_sample(f"i{place}", 1, scored(1.0))
+        assert await stopping.schedule_sample("i0", 1) is not None
+        return await stopping.complete_task()
+
+    found = anyio.run(run)
+    assert (found["n_samples_not_run"], found["unscored"]) == (1, {"the sample failed": 1})
+
+
 def test_it_serves_a_task_again() -> None:
     stopping = stop_when_settled(above=0.5)
 

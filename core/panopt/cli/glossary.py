@@ -65,6 +65,18 @@ _JUDGES = {
     "within_judge_sd": "how far the judge's repeats lie from each other",
     "modal_share": "share of the judge's repeats that give its commonest label",
     "semantic_entropy": "0: a judge's reasons say the same each time; more: other things (nats)",
+    "self_preference": "how much more the judge gives its own family's answers than others do",
+    "self_preference_humans": "the same, beside answers that humans score alike",
+    "self_preference_pairs": "how much more often it lets its own family win than others do",
+    "length_bias": "how much more the judge gives than others for an answer twice as long",
+    "length_bias_humans": "the same, beside answers that humans score alike",
+    "scale_ends": "how much more of its scores lie at the ends of the scale than others' do",
+    "scale_entropy": "how much more evenly it uses the levels of the scale than others do",
+    "repeat_flips": "how often the judge, asked the same again, changes between pass and fail",
+    "repeat_flips_excess": "how much more often it does so than the other judges",
+    "position_lean": "by how much being shown first lifts the share of wins above one half",
+    "version_drift": "how much higher the later version of the judge scores the same answers",
+    "time_drift": "how much the judge's scores move from the others' in 30 days",
     "lexical_similarity": "1: a judge's reasons use the same words each time; 0: other ones",
 }
 _SYSTEMS = {

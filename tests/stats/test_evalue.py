@@ -155,6 +155,7 @@ def test_overwhelming_evidence_stays_finite() -> None:
     found = drop_e_process(np.ones(5000), np.zeros(5000), max_drop=0.0)
     assert np.isfinite(found.max)
     assert found.p > 0
+    assert np.isfinite(risk_e_process(np.ones(3000), alpha=0.01).max)
     assert np.isfinite(anytime_gate(np.ones(5000), max_drop=0.0).e_worse)
 
 

@@ -258,5 +258,5 @@ def _sequence(
 
 
 def _check_range(low: float, high: float) -> None:
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+    if not (low < high and np.isfinite(2.0 * float(high) - 2.0 * float(low))):
         raise ValueError(f"low = {low} and high = {high} must be finite, low below high")

@@ -128,9 +128,9 @@ class RunningInterval:
 
     def update_unknown(self, k: int = 1) -> None:
         """Take `k` items whose values are not known: 0 for the lower end, 1 for the upper."""
-        if k < 0:
-            raise ValueError(f"k = {k} must not be negative")
-        self.update_between(np.zeros(k), np.ones(k))
+        if k < 0 or k != int(k):
+            raise ValueError(f"k = {k} must be a whole number, not negative")
+        self.update_between(np.zeros(int(k)), np.ones(int(k)))
 
     def update_between(self, low: ArrayLike, high: ArrayLike) -> None:
         """Take the next values, each known to lie between `low` and `high`.

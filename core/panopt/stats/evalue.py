@@ -31,7 +31,7 @@ __all__ = [
 Floats = NDArray[np.float64]
 DropStatus = Literal["worse", "no worse", "inconclusive"]
 
-_LARGEST = 700.0  # exponents beyond it are no floats
+_LARGEST = 700.0  # exponents beyond are no floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,7 +161,8 @@ def risk_e_process(wrong: ArrayLike, *, alpha: float) -> EProcess:
     labels = one_dimension("wrong", wrong)
     if not np.isin(labels, (0.0, 1.0)).all():
         raise ValueError("wrong must be 0 or 1 for every label, with none missing")
-    values = risk_wealth(np.cumsum(labels), np.arange(1, len(labels) + 1), alpha=alpha)
+    wealth = risk_wealth(np.cumsum(labels), np.arange(1, len(labels) + 1), alpha=alpha)
+    values = np.minimum(wealth, np.exp(_LARGEST))
     return _process(values, f"at most a share {alpha:g} of accepted judgments is wrong")
 
 

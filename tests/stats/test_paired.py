@@ -318,6 +318,17 @@ def test_few_clusters_are_not_resampled_and_strong_skew_is_told() -> None:
     assert "BCa" in found.method
 
 
+def test_resampling_few_clusters_reaches_at_least_as_far_as_t() -> None:
+    rng = np.random.default_rng(7)
+    for n in (12, 40, 100):
+        a, b = rng.random((2, n))
+        low, high = ends(paired_difference(a, b))
+        for method in METHODS[1:]:
+            found = paired_difference(a, b, method=method, n_boot=500)
+            assert "whichever reaches farther" in found.method
+            assert ends(found)[0] <= low < high <= ends(found)[1]
+
+
 def test_text_keys_bools_and_masks_are_taken() -> None:
     a = np.ma.masked_array([1, 0, 1, 1], mask=[False, False, False, True])
     found = paired_difference(a, [True, True, False, False], clusters=["b", "a", "b", "c"])

@@ -33,7 +33,9 @@ _FEW_DIFFER = 8
 _FEWEST_RESAMPLED = 10  # below, resamples cannot reach as far as an interval must
 _FEWEST_DRAWS = 100
 _SKEWED = 0.25  # skewness of the mean beyond which t at 95% covers under 94%
+_UNSEEN = 8  # over clusters: the share of an exponential's skewness that a sample lacks
 _MENDED = (20, 1000)  # clusters between which the bootstrap then helps
+_JOINED = 100  # clusters up to which resamples of long tails are too narrow, and t is joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,9 @@ def paired_difference(  # noqa: PLR0913 - the options of one estimate
     method
         ``t``; or over resampled clusters ``percentile`` or ``bca``, both at levels expanded for
         small samples. t reaches at least as far as BCa where the differences of 20 to 1000
-        clusters are strongly skewed; all three give way where too few pairs differ; resampling
-        gives way to t below ten clusters.
+        clusters are strongly skewed; resampling at least as far as t up to 100 clusters, as a
+        sample of few lacks the long tails that it came from, and gives way to t below ten. All
+        three give way where too few pairs differ.
     n_boot
         Resamples, at least 100. With over 1000 clusters of over 32 kinds none are drawn: the
         bootstrap distribution is had in closed form.
@@ -126,6 +129,12 @@ def paired_difference(  # noqa: PLR0913 - the options of one estimate
     Assumes that clusters are independent draws from the items one asks about. The interval holds
     their sampling, and errors of judges that are independent between clusters; not errors that
     all scores of one system share. Memory is a few arrays of the pairs.
+
+    At 95% it holds the truth in 94 to 99% of samples of 20, 100 or 1000 clusters in simulation,
+    for differences that are binary, tied, ordinal, symmetric with long tails, or as skewed as an
+    exponential (2). Lognormal ones, skewed by 6, it holds in 91% of samples of 20 and, by t, in
+    93.5% of 100 and 94% of 1000: few samples show the tail that decides their mean. A note tells
+    of skewness where it shows.
 
     Examples
     --------
@@ -182,29 +191,31 @@ def _ends(  # noqa: PLR0913, PLR0917 - the options of one interval
     rng: np.random.Generator,
 ) -> tuple[tuple[float, float, str], tuple[str, ...]]:
     """Give the ends of an interval and its name, and what to beware of."""
-    notes = []
-    skewed = sums.n_clusters >= _MENDED[0] and _skewed(sums)  # of fewer it cannot be told
-    if method != "t" and sums.n_clusters < _FEWEST_RESAMPLED:
-        notes.append(f"{sums.n_clusters} clusters are too few to resample: t instead")
+    notes, groups = [], sums.n_clusters
+    skewness = _skewness(sums) if groups >= _MENDED[0] else 0.0  # of fewer it cannot be told
+    mended = _MENDED[0] <= groups <= _MENDED[1]
+    if skewness > _SKEWED:
+        notes.append("a few large differences decide: a true one may lie outside more often")
+    if method != "t" and groups < _FEWEST_RESAMPLED:
+        notes.append(f"{groups} clusters are too few to resample: t instead")
         method = "t"
-    low, high, name = np.inf, -np.inf, ""
-    if method == "t":
+    low, high, names = np.inf, -np.inf, []
+    bent = mended and skewness > _SKEWED * (1.0 - _UNSEEN / groups)
+    if method != "t" or bent:
+        bottom, top, how = bootstrap_interval(
+            sums, alpha=alpha, accelerated=method != "percentile", n_boot=n_boot, rng=rng
+        )
+        low, high = min(low, bottom), max(high, top)
+        names.append(f"{'percentile' if method == 'percentile' else 'BCa'} over clusters, {how}")
+    if method == "t" or groups <= _JOINED:
         from scipy.special import stdtrit  # noqa: PLC0415 - scipy is imported late
 
         df, se = error
         half = float(stdtrit(df, 1.0 - alpha / 2.0)) * se
-        low, high, name = sums.mean - half, sums.mean + half, f"t, {df:.4g} df"
-    if skewed:
-        notes.append("a few large differences decide: a true one may lie outside more often")
-    if method != "t" or (skewed and sums.n_clusters <= _MENDED[1]):
-        bent = method != "percentile"
-        bottom, top, how = bootstrap_interval(
-            sums, alpha=alpha, accelerated=bent, n_boot=n_boot, rng=rng
-        )
-        how = f"{'BCa' if bent else 'percentile'} over clusters, {how}"
-        name = f"{name} or {how}, whichever reaches farther" if name else how
-        low, high = min(low, bottom), max(high, top)
-    return (low, high, name), tuple(notes)
+        low, high = min(low, sums.mean - half), max(high, sums.mean + half)
+        names.insert(0 if method == "t" else 1, f"t, {df:.4g} df")
+    joined = ", whichever reaches farther" if len(names) > 1 else ""
+    return (low, high, " or ".join(names) + joined), tuple(notes)
 
 
 def _errors(sums: Sums) -> tuple[float, float, float]:
@@ -285,10 +296,10 @@ def _few_differ(
     return low, high, "t with two imagined clusters, one each way"
 
 
-def _skewed(sums: Sums) -> bool:
+def _skewness(sums: Sums) -> float:
+    """Give the size of the skewness of the mean."""
     residual = sums.total - sums.size * sums.mean
     second = float(sums.count @ residual**2)
     if second == 0.0:
-        return False
-    cubes = float(sums.count @ (residual * residual * residual))
-    return bool(abs(cubes) / second**1.5 > _SKEWED)
+        return 0.0
+    return abs(float(sums.count @ (residual * residual * residual))) / float(second**1.5)

@@ -67,6 +67,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "panopt.analysis": (*GROUND, "panopt.host"),
     "panopt.writing": (*GROUND, "panopt.host", "panopt.responses"),
     "panopt.labelling": (*GROUND, "panopt.writing"),
+    "panopt.label_plan": (*GROUND, "panopt.host", "panopt.analysis"),
     "panopt.certificates": (*GROUND, "panopt.host", "panopt.analysis", "panopt.writing"),
     "panopt.replay": (*GROUND, "panopt.host", "panopt.analysis", "panopt.certificates"),
     "panopt.lineup": (*GROUND, "panopt.host", "panopt.analysis", "panopt.reading"),

@@ -20,7 +20,7 @@ from panopt.records.study import Study
 from panopt.stats.components import variance_components
 from panopt.stats.design import DecisionStudy, decision_study
 from panopt.stats.detectable import detectable_effect, items_needed
-from panopt.stats.paired import paired_difference
+from panopt.stats.paired import PairedDifference, paired_difference
 from panopt.stats.variance_sums import MOST_JUDGES
 
 __all__ = ["PlannedPair", "plan_effect"]
@@ -36,40 +36,47 @@ class PlannedPair:
     Attributes
     ----------
     criterion, a, b
-        What was judged, and the two systems of the pilot.
+        What was judged, and the two systems of the pilot; `b` is None where it holds one alone.
+        Then the other is taken to be like it and to do well on other items: differences between
+        systems that share their strengths vary less, and take fewer items.
     value
         Difference seen in the pilot, a less b.
     sd
         Standard deviation of the differences between items (between clusters, per item).
     n_items, n_clusters
         Items of both systems, and clusters of them.
-    epochs
-        Answers of a system to an item, on average; the plans take as many.
     detectable
         Least true difference that as many items show with the wanted power; None with `reason`.
     items_needed
         Items that show the wanted difference with this very panel; None with `reason`, or where a
         billion are too few.
+    reason
+        Why there is no plan.
+    aggregate
+        How the panel's judges were combined; `designs` take the mean of their scores.
+    epochs
+        Answers of a system to an item, on average; the plans take as many.
     designs
         Numbers of items, judges and repeats that show it, cheapest first; None with
         `designs_reason`.
-    designs_reason, reason
-        Why there is none.
+    designs_reason
+        Why there are none.
     """
 
     criterion: str
     a: str
-    b: str
+    b: str | None
     value: float | None
     sd: float | None
     n_items: int
     n_clusters: int
-    epochs: float
     detectable: float | None
     items_needed: int | None
+    reason: str | None
+    aggregate: str
+    epochs: float
     designs: DecisionStudy | None
     designs_reason: str | None
-    reason: str | None
 
 
 def plan_effect(  # noqa: PLR0913 - options
@@ -93,8 +100,8 @@ def plan_effect(  # noqa: PLR0913 - options
     Parameters
     ----------
     studies
-        A pilot that holds two systems or more, or several studies of one each, as
-        :func:`panopt.reading.read_sides` gives them.
+        A pilot that holds two systems or more, several studies of one each, as
+        :func:`panopt.reading.read_sides` gives them, or one system, which gives a bound.
     effect
         True difference of mean scores on [0, 1] that is to be shown, in (0, 1].
     ask
@@ -115,7 +122,7 @@ def plan_effect(  # noqa: PLR0913 - options
     Raises
     ------
     AskError
-        For options off their range, and for a pilot without two systems on common items.
+        For options off their range, and for a pilot that no plan can be made from.
 
     Notes
     -----
@@ -141,7 +148,10 @@ def plan_effect(  # noqa: PLR0913 - options
         passed=False,
         force=force,
         host=host or Host(),
+        least=1,
     ):
+        if len(side.contenders) == 1:
+            found.append(_alone(side, effect, alpha, power, sides))
         for one, other in combinations(range(len(side.contenders)), 2):
             both = side.contenders[one], side.contenders[other]
             epochs = _epochs(side.matrix, both)
@@ -155,51 +165,70 @@ def plan_effect(  # noqa: PLR0913 - options
                 max_judges=max_judges,
                 max_repeats=max_repeats,
             )
-            found.append(_planned(side, one, other, effect, alpha, power, sides, epochs, designs))
+            seen = paired_difference(
+                side.items.scores[:, one], side.items.scores[:, other], clusters=side.items.clusters
+            )
+            takes = _planned(seen, effect, alpha, power, sides)
+            found.append(
+                PlannedPair(
+                    side.criterion,
+                    side.contenders[one].name,
+                    side.contenders[other].name,
+                    seen.value,
+                    *takes,
+                    aggregate=side.consensus.method,
+                    epochs=epochs,
+                    designs=None if isinstance(designs, str) else designs,
+                    designs_reason=designs if isinstance(designs, str) else None,
+                )
+            )
+    if all(plan.detectable is None for plan in found):
+        lost = found[0]
+        pair = lost.a if lost.b is None else f"{lost.a} - {lost.b}"
+        raise AskError(f"criterion {lost.criterion!r}: no plan from {pair}: {lost.reason}")
     return tuple(found)
 
 
-def _planned(  # noqa: PLR0913, PLR0917 - the parts of one result
-    side: Lineup,
-    one: int,
-    other: int,
+def _alone(
+    side: Lineup, effect: float, alpha: float, power: float, sides: Literal[1, 2]
+) -> PlannedPair:
+    """Bound what two systems take from one, as if their scores had nothing in common."""
+    scores, (one,) = side.items.scores[:, 0], side.contenders
+    seen = paired_difference(scores, np.zeros_like(scores), clusters=side.items.clusters)
+    return PlannedPair(
+        side.criterion,
+        one.name,
+        None,
+        None,
+        *_planned(seen, effect, alpha, power, sides, systems=2),
+        aggregate=side.consensus.method,
+        epochs=_epochs(side.matrix, (one,)),
+        designs=None,
+        designs_reason="one system tells nothing of what judges like better: two are needed",
+    )
+
+
+def _planned(  # noqa: PLR0913 - the parts of one result
+    seen: PairedDifference,
     effect: float,
     alpha: float,
     power: float,
     sides: Literal[1, 2],
-    epochs: float,
-    designs: DecisionStudy | str,
-) -> PlannedPair:
-    items = side.items
-    seen = paired_difference(items.scores[:, one], items.scores[:, other], clusters=items.clusters)
+    *,
+    systems: int = 1,
+) -> tuple[float | None, int, int, float | None, int | None, str | None]:
+    """Give spread, items, clusters, what they show, what the effect takes, and why not."""
     sd = detectable = needed = None
     reason = seen.reason
     if seen.se is not None and seen.se > 0.0:
-        spread = seen.se * seen.n_clusters**0.5
+        sd = seen.se * (systems * seen.n_clusters) ** 0.5
         per_cluster = seen.n / seen.n_clusters
-        sd = spread
-        detectable = detectable_effect(
-            spread, seen.n_clusters, alpha=alpha, power=power, sides=sides
-        )
-        clusters = items_needed(spread, effect, alpha=alpha, power=power, sides=sides)
+        detectable = detectable_effect(sd, seen.n_clusters, alpha=alpha, power=power, sides=sides)
+        clusters = items_needed(sd, effect, alpha=alpha, power=power, sides=sides)
         needed = None if clusters is None else round(clusters * per_cluster)
     elif reason is None:
-        reason = "the two systems score alike on every item: their spread cannot be estimated"
-    return PlannedPair(
-        side.criterion,
-        side.contenders[one].name,
-        side.contenders[other].name,
-        seen.value,
-        sd,
-        seen.n,
-        seen.n_clusters,
-        epochs,
-        detectable,
-        needed,
-        None if isinstance(designs, str) else designs,
-        designs if isinstance(designs, str) else None,
-        reason,
-    )
+        reason = "scores are alike on every item: how differences vary cannot be estimated"
+    return sd, seen.n, seen.n_clusters, detectable, needed, reason
 
 
 def _designs(  # noqa: PLR0913 - options

@@ -89,8 +89,9 @@ def line_ups(  # noqa: PLR0913 - options
     passed: bool,
     force: bool,
     host: Host,
+    least: int = 2,
 ) -> tuple[Lineup, ...]:
-    """Line up the systems of all studies, criterion by criterion.
+    """Line up the systems of all studies, criterion by criterion; of `least` systems or more.
 
     Raises
     ------
@@ -120,7 +121,17 @@ def line_ups(  # noqa: PLR0913 - options
     unfit: list[str] = []
     for criterion in wanted:
         rows = joint.where("criterion", criterion)
-        one = _lined_up(rows, criterion, place_of, ask, host, names, cluster=cluster, passed=passed)
+        one = _lined_up(
+            rows,
+            criterion,
+            place_of,
+            ask,
+            host,
+            names,
+            cluster=cluster,
+            passed=passed,
+            least=least,
+        )
         if isinstance(one, str):
             unfit.append(f"criterion {criterion!r}: {one}")
         else:
@@ -141,6 +152,7 @@ def _lined_up(  # noqa: PLR0913, PLR0917 - the parts of one result
     *,
     cluster: str,
     passed: bool,
+    least: int,
 ) -> Lineup | str:
     """Line up the contenders of one criterion, or say why it cannot be compared."""
     matrix = rows.matrix(criterion)
@@ -149,7 +161,7 @@ def _lined_up(  # noqa: PLR0913, PLR0917 - the parts of one result
         return why
     places = np.array([place_of[name] for name in matrix.names["run"]], dtype=np.intp)
     contenders = line_up(matrix, places[matrix.response_ids["run"]], names)
-    if len(contenders) < 2:
+    if len(contenders) < least:
         return (
             f"{contenders[0].name or 'one system'} alone was judged: name a second log, or one "
             "that holds two systems"
@@ -160,7 +172,7 @@ def _lined_up(  # noqa: PLR0913, PLR0917 - the parts of one result
         values = np.where(consensus.verdict >= 0, consensus.verdict, np.nan).astype(np.float64)
     items = by_item(matrix, values, contenders, cluster=cluster)
     nothing = no_common_items(items, contenders)
-    if nothing is not None:
+    if nothing is not None and len(contenders) > 1:
         return nothing
     broken = (f"{problem.plugin} ({problem.hook}): {problem.message}" for problem in problems)
     return Lineup(

@@ -89,12 +89,32 @@ def test_epochs_count_in_what_it_costs() -> None:
     assert thrice.designs.designs_fixed[0].cost == 3 * once.designs.designs_fixed[0].cost
 
 
-def test_systems_that_tie_everywhere_have_a_reason() -> None:
+def test_a_pilot_that_no_plan_can_be_made_from_is_refused() -> None:
     study = pilot(10)
     even = study.with_column("score", np.full(len(study), 0.5))
-    (found,) = plan_effect([even], effect=0.1, ask=Ask(aggregate="mean"))
-    assert (found.sd, found.items_needed) == (None, None)
-    assert "their spread cannot be estimated" in (found.reason or "")
+    with pytest.raises(AskError, match="no plan from a - b: scores are alike on every item"):
+        plan_effect([even], effect=0.1, ask=Ask(aggregate="mean"))
+    with pytest.raises(AskError, match="no plan from a - b: one cluster gives no standard error"):
+        plan_effect([pilot(1)], effect=0.1, ask=Ask(aggregate="mean"))
+
+
+def test_one_system_gives_the_bound_of_two_that_have_nothing_in_common() -> None:
+    """Var(x - y) is Var x + Var y for unrelated scores: two standard deviations are as sqrt 2."""
+    rng = np.random.default_rng(5)
+    x = rng.random(200)
+    columns = {"item": [f"i{k}" for k in range(200)], "judge": "m", "scale": "continuous:0:1"}
+    one = Study.from_columns({**columns, "system": "a", "score": x})
+    (found,) = plan_effect([one], effect=0.05, ask=Ask(aggregate="mean"))
+    assert (found.a, found.b, found.value, found.designs) == ("a", None, None, None)
+    assert found.sd == pytest.approx(np.sqrt(2) * x.std(ddof=1))
+    other = Study.from_columns({**columns, "system": "b", "score": rng.permutation(x)})
+    (both,) = plan_effect([one, other], effect=0.05, ask=Ask(aggregate="mean"))
+    assert found.items_needed == pytest.approx(both.items_needed, rel=0.15)
+    near = Study.from_columns(
+        {**columns, "system": "b", "score": np.clip(x + rng.normal(0, 0.1, 200), 0, 1)}
+    )
+    (alike,) = plan_effect([one, near], effect=0.05, ask=Ask(aggregate="mean"))
+    assert (alike.items_needed or 0) < (found.items_needed or 0) / 5
 
 
 @pytest.mark.parametrize(
@@ -124,7 +144,9 @@ def test_the_command_shows_and_tells(run: Run, fails: Fails, table: Table) -> No
     words = " ".join(ended.out.split())
     for part in (
         "a true difference of 0.1, shown in 80% of comparisons at level 0.95",
-        "criterion score: a - b, 30 items in the pilot",
+        "a - b 30 1 ",
+        "In short: it takes ",
+        "items to show a difference of 0.1 with this panel and 1 answer(s) an item",
         "these judges, or some of them",
         "judges like these: another panel",
     ):

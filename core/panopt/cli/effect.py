@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from panopt.effect import PlannedPair
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["show_effect"]
 
-#: Most designs a terminal table lists.
+#: Most designs, and most pairs, a terminal table lists.
 MOST_DESIGNS = 6
+MOST_PAIRS = 15
 
 
 def show_effect(
@@ -26,7 +28,6 @@ def show_effect(
 ) -> None:
     """Print what showing a difference takes, pair by pair."""
     from rich.console import Console  # noqa: PLC0415 - a fast start
-    from rich.text import Text  # noqa: PLC0415
 
     from panopt.cli.text import shown  # noqa: PLC0415
 
@@ -47,34 +48,94 @@ def show_effect(
             "bold",
         )
     )
-    for one in found:
+    for criterion in dict.fromkeys(one.criterion for one in found):
+        own = [one for one in found if one.criterion == criterion]
         console.print()
-        head = f"criterion {one.criterion}: {one.a} - {one.b}, {one.n_items:,} items in the pilot"
-        console.print(shown(head, "bold", longest=600))
-        if one.sd is None or one.detectable is None:
-            console.print(shown(f"no plan: {one.reason}", "yellow", longest=600))
+        console.print(shown(f"criterion {criterion}", "bold"))
+        console.print(_pairs(own))
+        for one in own:
+            if one.detectable is None:
+                console.print(shown(f"{_title(one)}: no plan: {one.reason}", "yellow", longest=600))
+        planned = [one for one in own if one.detectable is not None]
+        if not planned:
             continue
-        needed = "more than a billion" if one.items_needed is None else f"{one.items_needed:,}"
-        console.print(
-            Text(
-                f"differences vary by {one.sd:.3f} from item to item: these {one.n_items:,} items "
-                f"could show {one.detectable:.3f}; {effect:g} takes {needed} items with this panel "
-                f"and {one.epochs:.3g} answers an item, as here"
-            )
+        hardest = max(planned, key=lambda one: one.sd or 0.0)
+        _show_designs(console, hardest, many=len(own) > 1)
+        console.print(shown(f"In short: {_conclusion(hardest, own, effect)}.", "bold", longest=600))
+
+
+def _title(one: PlannedPair) -> str:
+    return one.a if one.b is None else f"{one.a} - {one.b}"
+
+
+def _pairs(found: Sequence[PlannedPair]) -> Table:
+    from rich.table import Table  # noqa: PLC0415 - a fast start
+
+    from panopt.cli.text import number, shown  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("pilot", overflow="fold")
+    for name in ("items", "answers", "spread", "could show", "items needed"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in found[:MOST_PAIRS]:
+        table.add_row(
+            shown(_title(one)),
+            f"{one.n_items:,}",
+            f"{one.epochs:.3g}",
+            number(one.sd),
+            number(one.detectable),
+            _needed(one),
         )
-        if one.designs is None:
-            console.print(shown(f"other panels: {one.designs_reason}", "yellow", longest=600))
-            continue
-        for words, designs, why in (
-            ("these judges, or some of them", one.designs.designs_fixed, one.designs.reason_fixed),
-            ("judges like these: another panel", one.designs.designs, one.designs.reason),
-        ):
+    if len(found) > MOST_PAIRS:
+        table.add_row(f"... {len(found) - MOST_PAIRS} more: see --json")
+    return table
+
+
+def _needed(one: PlannedPair) -> str:
+    if one.detectable is None:
+        return "-"
+    return "over a billion" if one.items_needed is None else f"{one.items_needed:,}"
+
+
+def _conclusion(one: PlannedPair, own: Sequence[PlannedPair], effect: float) -> str:
+    """Say what it takes, for a reader who knows no statistics."""
+    takes = f"it takes {_needed(one)} items to show a difference of {effect:g}"
+    if one.b is None:
+        return (
+            f"{takes} between {one.a} and another system, if that varies no more and the two have "
+            "no strengths in common; systems that share theirs take fewer. Judge two systems in "
+            "the pilot to know"
+        )
+    hardest = f" ({_title(one)}, the hardest pair)" if len(own) > 1 else ""
+    return (
+        f"{takes}{hardest} with this panel and {one.epochs:.3g} answer(s) an item; the pilot's "
+        f"{one.n_items:,} could show {one.detectable or 0.0:.3f}"
+    )
+
+
+def _show_designs(console: Console, one: PlannedPair, *, many: bool) -> None:
+    """Print the panels that would show the difference."""
+    from rich.text import Text  # noqa: PLC0415 - a fast start
+
+    from panopt.cli.text import shown  # noqa: PLC0415
+
+    if one.designs is None:
+        console.print(shown(f"other panels: {one.designs_reason}", "dim", longest=600))
+        return
+    if many:
+        console.print(shown(f"panels that show it for {_title(one)}", "bold", longest=600))
+    if one.aggregate != "mean" and (one.designs.designs_fixed or one.designs.designs):
+        text = f"for the mean of the judges' scores, where the table above takes {one.aggregate}"
+        console.print(shown(text, "dim"))
+    for words, designs, why in (
+        ("these judges, or some of them", one.designs.designs_fixed, one.designs.reason_fixed),
+        ("judges like these: another panel", one.designs.designs, one.designs.reason),
+    ):
+        if designs:
             console.print(Text(words, "bold"))
-            if designs:
-                fixed = designs is one.designs.designs_fixed
-                console.print(_table(designs, one.epochs, fixed=fixed))
-            else:
-                console.print(shown(f"no design: {why}", "yellow", longest=600))
+            console.print(_table(designs, one.epochs, fixed=designs is one.designs.designs_fixed))
+        else:
+            console.print(shown(f"{words}: {why}", "dim", longest=600))
 
 
 def _as_dict(one: PlannedPair) -> dict[str, object]:

@@ -72,7 +72,7 @@ class _Wish(TypedDict):
     max_repeats: int
 
 
-def power(  # noqa: PLR0913 - one parameter an option
+def power(  # noqa: C901, PLR0913 - one parameter an option, one branch a question
     logs: Logs,
     *,
     design: Annotated[
@@ -87,6 +87,13 @@ def power(  # noqa: PLR0913 - one parameter an option
         float | None,
         typer.Option(
             help="Say what showing this difference between two systems takes; a log a system."
+        ),
+    ] = None,
+    labels_for: Annotated[
+        float | None,
+        typer.Option(
+            metavar="WIDTH",
+            help="Say how many --labels bring the interval of a mean to +- this.",
         ),
     ] = None,
     wanted: Annotated[
@@ -149,9 +156,10 @@ def power(  # noqa: PLR0913 - one parameter an option
     strict: Strict = False,
 ) -> None:
     """Plan the next evaluation from judged logs: items, judges, repeats, calls, tokens, money."""
-    if design + cost + (effect is not None) != 1:
+    if design + cost + (effect is not None) + (labels_for is not None) != 1:
         raise AskError(
-            "panopt power answers one question at a time: give --design or --cost, or --effect"
+            "panopt power answers one question at a time: give --design, --cost, --effect or "
+            "--labels-for"
         )
     if design and se is None:
         raise AskError("--design needs --se, the standard error that is wanted")
@@ -198,6 +206,19 @@ def power(  # noqa: PLR0913 - one parameter an option
             effect=effect,
             alpha=alpha,
             power=wanted,
+            as_json=as_json,
+        )
+        return
+    if labels_for is not None:
+        from panopt.cli.labels_for import show_labels_for  # noqa: PLC0415
+        from panopt.label_plan import plan_labels  # noqa: PLC0415
+
+        host = Host()
+        study = read_logs(logs, labels=labels, reading=reading, criterion=ask.criterion, host=host)
+        show_labels_for(
+            plan_labels(study, half_width=labels_for, ask=ask, host=host),
+            half_width=labels_for,
+            level=level,
             as_json=as_json,
         )
         return

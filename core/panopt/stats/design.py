@@ -8,6 +8,7 @@ where the judges stand for others like them; given these very judges, ``judge / 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +16,12 @@ from numpy.typing import NDArray
 
 from panopt.stats.components import PARTS, Component, VarianceComponents
 
-__all__ = ["DecisionStudy", "Design", "check_wish", "decision_study"]
+__all__ = ["DecisionStudy", "Design", "Enough", "check_wish", "decision_study"]
 
 FloatArray = NDArray[np.float64]
+
+#: Whether items, judges and repeats are enough, for judges like these (True) or these (False).
+Enough = Callable[[int, int, int, bool], bool]
 
 _MOST_CELLS = 10_000
 _MOST_ITEMS = 10**9
@@ -83,6 +87,7 @@ def decision_study(  # noqa: PLR0913 - one option a choice
     cost_item: float = 0.0,
     max_judges: int = 10,
     max_repeats: int = 5,
+    enough: Enough | None = None,
 ) -> DecisionStudy:
     """Find the designs that reach a standard error of a system's mean, cheapest first.
 
@@ -97,6 +102,10 @@ def decision_study(  # noqa: PLR0913 - one option a choice
         of judges; not negative, not both 0.
     max_judges, max_repeats
         Most judges, and repeats of each, that a design may have.
+    enough
+        What a design must fulfil besides, such as to show a difference often enough: a few judges
+        say too little of their own spread for a standard error to tell. More items must not undo
+        it.
 
     Returns
     -------
@@ -136,7 +145,7 @@ def decision_study(  # noqa: PLR0913 - one option a choice
         max_judges=max_judges,
         max_repeats=max_repeats,
     )
-    plan = _Plan(components, cost_call, cost_item)
+    plan = _Plan(components, cost_call, cost_item, enough)
     pilot = plan.design(
         max(1, round(components.items_per_system)),
         max(1, round(components.scores_per_item)),
@@ -158,7 +167,7 @@ def decision_study(  # noqa: PLR0913 - one option a choice
                 fixed += plan.reaching(se, judges, again, alike=False)
     reason = reason_fixed = None
     if not alike:
-        reason = plan.unknown_judges or _too_many(components, se, max_judges)
+        reason = plan.unknown_judges or _too_many(components, se, max_judges, enough)
     if not fixed:
         reason_fixed = f"{se:g} takes more than {_MOST_ITEMS:,} items"
     return DecisionStudy(se, _by_cost(alike), _by_cost(fixed), pilot, reason, reason_fixed)
@@ -167,12 +176,15 @@ def decision_study(  # noqa: PLR0913 - one option a choice
 class _Plan:
     """Predicted errors and costs of any design."""
 
-    def __init__(self, components: VarianceComponents, cost_call: float, cost_item: float) -> None:
-        self.components, self.cost_call, self.cost_item = (
-            components,
-            cost_call,
-            cost_item,
-        )
+    def __init__(
+        self,
+        components: VarianceComponents,
+        cost_call: float,
+        cost_item: float,
+        enough: Enough | None,
+    ) -> None:
+        self.components, self.enough = components, enough
+        self.cost_call, self.cost_item = cost_call, cost_item
         self.values, self.draws = components.values(), components.draws
         self.unknown_judges = components.judge.reason or components.item_judge.reason
         self.crossed = components.item_judge.reason is None
@@ -189,7 +201,23 @@ class _Plan:
         needed = (item + cross / judges + again / (judges * repeats)) / left * (1 - 1e-12)
         if needed > _MOST_ITEMS:
             return []
-        return [self.design(max(2, math.ceil(needed)), judges, repeats)]
+        items = self._fewest(max(2, math.ceil(needed)), judges, repeats, alike=alike)
+        return [] if items is None else [self.design(items, judges, repeats)]
+
+    def _fewest(self, least: int, judges: int, repeats: int, *, alike: bool) -> int | None:
+        """Give the fewest items from `least` on that are enough; None where no number is."""
+        if self.enough is None or self.enough(least, judges, repeats, alike):
+            return least
+        low, high = least, 2 * least
+        if not self.enough(_MOST_ITEMS, judges, repeats, alike):
+            return None
+        while not self.enough(high, judges, repeats, alike):
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            is_enough = self.enough(middle, judges, repeats, alike)
+            low, high = (low, middle) if is_enough else (middle, high)
+        return high
 
     def design(self, items: int, judges: int, repeats: int) -> Design:
         """Predict the errors of one design."""
@@ -259,9 +287,13 @@ def _by_cost(designs: list[Design]) -> tuple[Design, ...]:
     return tuple(sorted(designs, key=lambda one: (one.cost, one.judges, one.repeats)))
 
 
-def _too_many(components: VarianceComponents, se: float, max_judges: int) -> str:
+def _too_many(
+    components: VarianceComponents, se: float, max_judges: int, enough: Enough | None
+) -> str:
     variance = components.judge.value or 0.0
     needed = math.floor(variance / se**2) + 1
+    if needed <= max_judges and enough is not None:
+        return f"no number of items is enough with {max_judges} judges or fewer"
     if needed <= max_judges:
         return f"{se:g} takes more than {_MOST_ITEMS:,} items"
     if needed > _MOST_ITEMS:

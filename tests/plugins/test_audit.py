@@ -86,7 +86,23 @@ def test_self_preference_is_found_told_and_equal_to_the_plain_function() -> None
     [note] = found.notes
     assert note.startswith("score: judge gpt-4o gives answers of its own family (openai) 0.1")
     assert "more than other judges do, after taking out how it scores answers of other" in note
+    assert note.endswith("; with 3 other systems it may be a liking of the one, not of its family")
     assert not one(found, "self_preference", "claude-3-opus").headline
+
+
+def test_what_a_judge_gives_other_families_as_well_is_no_self_preference_to_tell_of() -> None:
+    scores = seen(np.random.default_rng(11))
+    scores[np.arange(240) % 4 < 2, 0] += 0.12
+    found = audited(study_of(scores))
+    row = one(found, "self_preference", "gpt-4o")
+    assert row.low is not None
+    assert row.low > 0
+    assert row.details["liked_as_much"] in {0, 1}
+    assert row.headline is (row.details["liked_as_much"] == 0)
+    scores[np.arange(240) % 4 == 0, 0] += 0.06
+    again = audited(study_of(scores))
+    assert one(again, "self_preference", "gpt-4o").details["liked_as_much"] == 1
+    assert again.notes == ()
 
 
 def test_a_liking_of_long_answers_is_found_by_the_lengths_of_the_study() -> None:
@@ -268,7 +284,7 @@ def test_constant_scores_and_silent_judges_give_reasons_not_errors() -> None:
     found = audited(study_of(scores, response_length=[7] * 80))
     assert found.notes == ()
     assert one(found, "length_bias", "gpt-4o").reason == (
-        "what is asked about does not vary at equal quality"
+        "all responses of one system are of one length"
     )
 
 

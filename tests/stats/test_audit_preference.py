@@ -282,7 +282,7 @@ def test_a_constant_panel_and_constant_humans_leave_the_judge_s_own_difference()
 def test_equal_lengths_and_no_lengths_give_a_reason() -> None:
     score, rest = np.random.default_rng(0).random((2, 30))
     equal = length_bias(score, rest, np.full(30, 7.0))
-    assert equal.reason == "what is asked about does not vary at equal quality"
+    assert equal.reason == "all responses are of one length"
     none = length_bias(score, rest, np.full(30, np.nan))
     assert none.reason == "no response has a length"
 

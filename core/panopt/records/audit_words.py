@@ -10,6 +10,8 @@ from panopt.stats.audit_effect import AuditEffect
 __all__ = ["ASSUMED", "MISSING", "Tested", "sentence", "unit_of", "worth_telling"]
 
 MOST_TOLD = 2
+#: With fewer systems of other families one cannot tell a family from a system.
+FEW_SYSTEMS = 6
 _SCORE = "score in [0, 1]"
 
 
@@ -135,12 +137,22 @@ def worth_telling(tests: list[Tested]) -> list[Tested]:
             continue
         if (test.name, test.judge) in by_humans:  # humans have said what the panel may only guess
             continue
+        if not _of_family(test):
+            continue
         if (value if test.name in _ONE_WAY else abs(value)) >= _TOLD[test.name].least:
             found.append((grave.index(test.name), -abs(value), len(found), test))
     kinds: dict[str, list[Tested]] = {}
     for *_, test in sorted(found, key=lambda each: each[:3]):
         kinds.setdefault(test.name.removesuffix("_humans"), []).append(test)
     return [_and_others(of) for of in kinds.values()][:MOST_TOLD]
+
+
+def _of_family(test: Tested) -> bool:
+    """Tell whether a judge's own family is not merely one of several that it likes, or not."""
+    others, liked = test.words.get("other_systems"), test.words.get("liked_as_much")
+    if others is None or liked is None:
+        return True
+    return liked == (0.0 if (test.effect.value or 0.0) > 0.0 else others)
 
 
 def _human(test: Tested) -> bool:
@@ -171,8 +183,10 @@ def sentence(criterion: str, test: Tested) -> str:
     alike = test.words.get("others_alike", 0.0)
     if isinstance(alike, float) and alike > 0.0:
         ends += f", and {alike:.0f} other judge{'s' * (alike > 1)} likewise"
-    liked, systems = test.words.get("liked_as_much", 0.0), test.words.get("other_systems", 0.0)
-    aside = ""
-    if isinstance(liked, float) and liked > 0.0 and value > 0.0:
-        aside = f"; it likes {liked:.0f} of {systems:.0f} systems of other families as much"
+    systems, aside = test.words.get("other_systems"), ""
+    if isinstance(systems, float) and systems < FEW_SYSTEMS:
+        several = f"{systems:.0f} other system{'s' * (systems > 1)}"
+        aside = f"; with {several} it may be a liking of the one, not of its family"
+        if value < 0.0:
+            aside = aside.replace("liking", "dislike")
     return f"{criterion}: {told}{ends}{aside}"

@@ -256,7 +256,8 @@ class Lengths:
         fits = fit_slope(self.flat[:, columns], exact=anchor == "humans")
         where = f", among responses of {' and '.join(self.among)}" if self.among else ""
         per = f"slope on log2 length{where}; {_quality(anchor)}"
-        found = slope_effect(fits, self.clusters, alpha=alpha, per=per)
+        still = f"all responses{where.removeprefix(', among responses')} are of one length"
+        found = slope_effect(fits, self.clusters, alpha=alpha, per=per, still=still)
         inside = float("one item" in self.among)
         return _with(found, {"within_item": inside, "sd_log2": self.sd})
 

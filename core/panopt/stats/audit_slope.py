@@ -179,7 +179,14 @@ def _two_stage(gram: Floats, q: Floats, z: Floats, n: int, *, exact: bool) -> _F
     return _Fit(value, slope, weight, _residual(value, slope, q), strength)
 
 
-def slope_effect(fits: tuple[Slope, ...], codes: Codes, *, alpha: float, per: str) -> AuditEffect:
+def slope_effect(
+    fits: tuple[Slope, ...],
+    codes: Codes,
+    *,
+    alpha: float,
+    per: str,
+    still: str = "what is asked about does not vary at equal quality",
+) -> AuditEffect:
     """Turn a slope into an effect, its standard error by cluster.
 
     Parameters
@@ -192,6 +199,8 @@ def slope_effect(fits: tuple[Slope, ...], codes: Codes, *, alpha: float, per: st
         One minus the level.
     per
         What the slope is, in words, for `method`.
+    still
+        The reason where there is no slope.
 
     Examples
     --------
@@ -205,7 +214,7 @@ def slope_effect(fits: tuple[Slope, ...], codes: Codes, *, alpha: float, per: st
     (0.2, 0.02, 0.94)
     """
     if not fits:
-        return unknown("what is asked about does not vary at equal quality", alpha, n=len(codes))
+        return unknown(still, alpha, n=len(codes))
     found = [_one_effect(fit, codes, alpha=alpha, per=per) for fit in fits]
     return max(found, key=lambda effect: -1.0 if effect.p is None else effect.p)
 

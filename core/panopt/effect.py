@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -17,9 +17,10 @@ from panopt.records.ask import Ask
 from panopt.records.matrix import Matrix
 from panopt.records.pairing import Contender
 from panopt.records.study import Study
-from panopt.stats.components import variance_components
-from panopt.stats.design import DecisionStudy, decision_study
-from panopt.stats.detectable import detectable_effect, items_needed
+from panopt.stats.components import VarianceComponents, variance_components
+from panopt.stats.design import DecisionStudy, Enough, decision_study
+from panopt.stats.detectable import detectable_effect, items_needed, power_of
+from panopt.stats.judged_power import judged_power
 from panopt.stats.paired import PairedDifference, paired_difference
 from panopt.stats.variance_sums import MOST_JUDGES
 
@@ -126,8 +127,9 @@ def plan_effect(  # noqa: PLR0913 - options
 
     Notes
     -----
-    Items needed are from the noncentral t. Designs take normal quantiles for a standard error of
-    ``effect / (z(1 - alpha / sides) + z(power))``, and judges' differences as random effects.
+    Items needed are from the noncentral t, as are designs for these judges; for judges like these
+    the power is that of :func:`panopt.stats.judge_sample.judged_difference`. A pilot's variances
+    are taken for the true ones: from a small pilot, the power that is reached may well be another.
     """
     ask = ask or Ask()
     if not 0.0 < effect <= 1.0:
@@ -160,6 +162,7 @@ def plan_effect(  # noqa: PLR0913 - options
                 *both,
                 ask,
                 se=se,
+                enough=lambda parts: _enough(parts, effect, alpha, power, sides),
                 cost_call=2.0 * epochs * cost_call,
                 cost_item=2.0 * epochs * cost_item,
                 max_judges=max_judges,
@@ -238,6 +241,7 @@ def _designs(  # noqa: PLR0913 - options
     ask: Ask,
     *,
     se: float,
+    enough: Callable[[VarianceComponents], Enough],
     cost_call: float,
     cost_item: float,
     max_judges: int,
@@ -274,9 +278,39 @@ def _designs(  # noqa: PLR0913 - options
             cost_item=cost_item,
             max_judges=max_judges,
             max_repeats=max_repeats,
+            enough=enough(parts),
         )
     except ValueError as error:
         raise AskError(str(error)) from error
+
+
+def _enough(
+    parts: VarianceComponents, effect: float, alpha: float, power: float, sides: Literal[1, 2]
+) -> Enough:
+    """Tell whether a design shows the effect as often as wanted, by the interval it will get."""
+    item, judge, cross, again = parts.values().tolist()
+
+    def shows(items: int, judges: int, repeats: int, alike: bool) -> bool:  # noqa: FBT001
+        rest = cross + again / repeats
+        spread = (item + rest / judges) ** 0.5
+        if alike:
+            found = judged_power(
+                effect,
+                judges=judges,
+                items=items,
+                judge=judge,
+                item=item,
+                rest=rest,
+                alpha=alpha,
+                sides=sides,
+            )
+        elif spread > 0.0:
+            found = power_of(spread, effect, items, alpha=alpha, sides=sides)
+        else:
+            found = 1.0
+        return found >= power
+
+    return shows
 
 
 def _epochs(matrix: Matrix, both: Sequence[Contender]) -> float:

@@ -78,6 +78,21 @@ def test_designs_follow_the_parts_of_the_variance() -> None:
         assert design.cost == pytest.approx(2 * design.calls)
 
 
+def test_few_judges_like_these_take_more_than_their_standard_error_says() -> None:
+    """Two judges have one degree of freedom, whose t quantile is 12.7, not 1.96; one has none."""
+    (found,) = plan_effect([pilot(400)], effect=0.05, ask=Ask(aggregate="mean"), max_repeats=1)
+    assert found.designs is not None
+    judges = [design.judges for design in found.designs.designs]
+    assert judges
+    assert min(judges) > 1
+    for design in found.designs.designs:
+        assert design.se.value is not None
+        assert design.se.value < found.designs.wanted
+    spare = {one.judges: one.se.value or 0.0 for one in found.designs.designs}
+    assert spare[min(judges)] < 0.8 * found.designs.wanted
+    assert spare[min(judges)] < spare[max(judges)]
+
+
 def test_epochs_count_in_what_it_costs() -> None:
     once, thrice = (
         plan_effect([pilot(60, epochs=epochs)], effect=0.03, ask=Ask(aggregate="mean"))[0]

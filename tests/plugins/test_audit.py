@@ -102,7 +102,7 @@ def test_what_a_judge_gives_other_families_as_well_is_no_self_preference_to_tell
     scores[np.arange(240) % 4 == 0, 0] += 0.06
     again = audited(study_of(scores))
     assert one(again, "self_preference", "gpt-4o").details["liked_as_much"] == 1
-    assert again.notes == ()
+    assert again.notes == ()  # nor is the mirror image a dislike, of claude-3-opus for its own
 
 
 def test_a_liking_of_long_answers_is_found_by_the_lengths_of_the_study() -> None:

@@ -90,8 +90,11 @@ _UNITS = {
     "position_lean": "share of pairs above one half",
     "repeat_flips": "share of pairs of repeats",
 }
-#: Effects of which one direction alone is a fault.
-_ONE_WAY = frozenset(("repeat_flips_excess", "scale_ends"))
+#: Effects of which one direction alone is told.
+#: That a judge gives its own family less than others do may be another judge's liking of it.
+_ONE_WAY = frozenset(
+    ("repeat_flips_excess", "scale_ends", "self_preference", "self_preference_pairs")
+)
 
 _PANEL = "the other judges have no such liking of their own, and judges err independently"
 _HUMANS = "the human score is the quality"

@@ -175,9 +175,9 @@ def unknown(reason: str, alpha: float, *, n: int = 0, n_clusters: int = 0) -> Au
     )
 
 
-def few(n_clusters: int) -> str:
+def few(n_clusters: int, fewest: int = FEWEST) -> str:
     """Say that there are too few clusters."""
-    return f"{n_clusters} independent items bear on it: {FEWEST} are needed"
+    return f"{n_clusters} independent items bear on it: {fewest} are needed"
 
 
 def check_alpha(alpha: float) -> None:

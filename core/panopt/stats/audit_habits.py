@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from panopt.stats.arrays import as_floats
 from panopt.stats.audit_effect import (
-    FEWEST,
     AuditEffect,
     check_alpha,
     column,
@@ -46,6 +45,7 @@ _BINS = 10  # of a scale without levels
 _MOST_LEVELS = 101
 _SAME = 1e-9
 _MOSTLY = 0.8
+_FEWEST_SPREAD = 20  # an entropy of fewer is too far from normal for its standard error
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def range_use(
     -------
     RangeUse
         `ends` and `spread` have a reason where the scale has only its two ends, no other judge
-        scored the same, or there are fewer than 8 clusters.
+        scored the same, or there are fewer than 8 clusters, `spread` below 20.
 
     Raises
     ------
@@ -231,8 +231,9 @@ class LevelUse:
         n_whole, n_both = int(np.count_nonzero(self.whole)), int(np.count_nonzero(both))
         there[self.clusters[both]] = True
         n_groups = int(np.count_nonzero(there))
-        if n_groups < FEWEST:
-            return unknown(few(n_groups), alpha, n=n_both, n_clusters=n_groups)
+        if n_groups < _FEWEST_SPREAD:
+            lack = few(n_groups, _FEWEST_SPREAD)
+            return unknown(lack, alpha, n=n_both, n_clusters=n_groups)
         judges = 0
         for other in rest:
             kept = both & (self.place[:, other] >= 0)

@@ -133,6 +133,8 @@ def _finding(
     if not complete.all():
         left = np.unique(items[~complete]).size
         warnings.append(f"{left} item(s) not yet answered in every epoch are left out")
+    if len(least) < np.unique(items[complete]).size:
+        warnings.append("clusters count by what is in of them: items still to come change them")
     system = int(matrix.systems[of[0]])
     value = running.estimate
     return Finding(

@@ -108,6 +108,21 @@ def test_hook_leaves_out_items_that_lack_epochs(judged: Judge) -> None:
     assert any("2 responses that failed" in text for text in row.warnings)
 
 
+def test_hook_warns_of_clusters_that_may_grow(judged: Judge) -> None:
+    case = judged(votes(60))
+    ids = case.matrix.response_ids | {"cluster": (np.arange(60) // 3).astype(np.int32)}
+    names = case.matrix.names | {"cluster": tuple(f"c{k}" for k in range(20))}
+    matrix = replace(case.matrix, response_ids=ids, names=names)
+    found = panopt_analyze(partly(case.study, planned=100), matrix, Ask())
+    assert found is not None
+    (row,) = found.rows
+    assert row.n == 20
+    assert "clusters count by what is in of them" in row.warnings[0]
+    running = RunningInterval(intersect=False)
+    running.update(votes(60).mean(axis=1).reshape(20, 3).mean(axis=1))
+    assert (row.low, row.high) == pytest.approx((running.low, running.high))
+
+
 def test_hook_has_a_reason_where_nothing_was_scored(judged: Judge) -> None:
     case = judged(np.full((10, 3), np.nan))
     found = found_in(case, partly(case.study, planned=50))

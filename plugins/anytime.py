@@ -2,10 +2,9 @@
 
 Intervals for means and paired differences at every moment at once (:func:`mean_sequence`,
 :func:`difference_sequence`, value by value :class:`RunningInterval`), evidence for or against a
-drop (:func:`drop_e_process`), a gate for a run that grows (:func:`anytime_gate`; in the shape of
-the usual gate's bounds :func:`anytime_drop_bounds`), and whether a certificate still keeps its
-promise (:func:`risk_e_process`; `panopt.plugins.certificate` watches it, and the drift of
-confidences). Sources are in the modules they come from.
+drop (:func:`drop_e_process`), a gate for a run that grows (:func:`anytime_gate`), and whether a
+certificate still keeps its promise (:func:`risk_e_process`; `panopt.plugins.certificate` watches
+it, and the drift of confidences). Sources are in the modules they come from.
 
 A run that has not ended, or that was stopped for what it showed, gets such an interval for the mean
 of each system: the usual one takes the number of items as fixed beforehand.
@@ -31,7 +30,6 @@ from panopt.stats.confseq import (
     difference_sequence,
     mean_sequence,
 )
-from panopt.stats.drop_anytime import anytime_drop_bounds
 from panopt.stats.evalue import (
     AnytimeGate,
     EProcess,
@@ -45,7 +43,6 @@ __all__ = [
     "ConfidenceSequence",
     "EProcess",
     "RunningInterval",
-    "anytime_drop_bounds",
     "anytime_gate",
     "difference_sequence",
     "drop_e_process",

@@ -1,7 +1,7 @@
 """Bound a mean from below at all times by formulas: empirical Bernstein and Hoeffding.
 
 Predictable plug-in bounds of Waudby-Smith & Ramdas 2024 (theorems 1 and 2, and for draws without
-replacement section 5.1): wider than betting, and kept to compare it with.
+replacement section 5): wider than betting, and kept to compare it with.
 """
 
 from __future__ import annotations

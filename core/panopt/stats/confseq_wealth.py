@@ -8,8 +8,8 @@ bets averaged over: Cover 1991, Orabona & Jun 2021). In these terms of k a bet d
 so that sums over the values serve all m, and the bound is a root instead of a grid.
 
 Draws without replacement from N items have at draw i the mean ``(N m - what was drawn) / (N - i +
-1)`` (proposition 3 there), and k grows as fewer are left. The concave logarithm is bounded by its
-value at the average of these means (Jensen), within spans where k is one.
+1)`` (section 5 there), and k grows as fewer are left. The concave logarithm is bounded by its value
+at the average of these means (Jensen), within spans where k stays the same.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ class LowerWealth:
         values
             Shape (values,), no NaN.
         running
-            Give the largest bound so far, rather than each step's own, which the average of the
-            values cannot be below of.
+            Give the largest bound so far, rather than each step's own, which never lies above the
+            average of the values so far.
         """
         ends = np.empty(len(values))
         done = 0

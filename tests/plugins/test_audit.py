@@ -284,7 +284,7 @@ def test_constant_scores_and_silent_judges_give_reasons_not_errors() -> None:
     found = audited(study_of(scores, response_length=[7] * 80))
     assert found.notes == ()
     assert one(found, "length_bias", "gpt-4o").reason == (
-        "all responses of one system are of one length"
+        "responses of one system are all about as long"
     )
 
 

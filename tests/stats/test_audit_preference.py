@@ -279,10 +279,18 @@ def test_a_constant_panel_and_constant_humans_leave_the_judge_s_own_difference()
         assert found.value == pytest.approx(plain)
 
 
+def test_a_family_that_is_as_good_as_its_answers_has_no_preference_to_tell() -> None:
+    own = np.arange(60) % 3 == 0
+    rest = np.repeat(own.astype(float)[:, None], 3, axis=1)
+    found = self_preference(np.random.default_rng(0).random(60), rest, own)
+    assert found.value is None
+    assert found.reason == "what is asked about does not vary at equal quality"
+
+
 def test_equal_lengths_and_no_lengths_give_a_reason() -> None:
     score, rest = np.random.default_rng(0).random((2, 30))
     equal = length_bias(score, rest, np.full(30, 7.0))
-    assert equal.reason == "all responses are of one length"
+    assert equal.reason == "responses are all about as long"
     none = length_bias(score, rest, np.full(30, np.nan))
     assert none.reason == "no response has a length"
 

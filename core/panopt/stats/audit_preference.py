@@ -36,6 +36,7 @@ Floats = NDArray[np.float64]
 Anchor = Literal["panel", "humans"]
 
 _FEWEST_OWN = 5
+_SPREAD = 0.1  # of log2 length: responses that differ by less, 7%, tell of no doubling
 _FEWEST_WITHIN = 10  # items with several responses before they alone are looked at
 
 
@@ -160,7 +161,7 @@ def length_bias(  # noqa: PLR0913 - the options of one estimate
     -------
     AuditEffect
         In units of the score per doubling of the length, positive where the judge favours long
-        responses. With a reason where lengths do not vary, or for fewer than 8 clusters.
+        responses. With a reason where lengths hardly vary (sd of 7%), or for fewer than 8 clusters.
 
     Raises
     ------
@@ -253,10 +254,11 @@ class Lengths:
     ) -> AuditEffect:
         """Estimate the length bias of one judge beside others, by their columns among scores."""
         columns = [1 + judge, 0, *(1 + other for other in rest)]
-        fits = fit_slope(self.flat[:, columns], exact=anchor == "humans")
+        alike = float(self.flat[:, 0].std()) < _SPREAD
+        fits = () if alike else fit_slope(self.flat[:, columns], exact=anchor == "humans")
         where = f", among responses of {' and '.join(self.among)}" if self.among else ""
         per = f"slope on log2 length{where}; {_quality(anchor)}"
-        still = f"all responses{where.removeprefix(', among responses')} are of one length"
+        still = f"responses{where.removeprefix(', among responses')} are all about as long"
         found = slope_effect(fits, self.clusters, alpha=alpha, per=per, still=still)
         inside = float("one item" in self.among)
         return _with(found, {"within_item": inside, "sd_log2": self.sd})

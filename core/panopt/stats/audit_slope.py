@@ -94,12 +94,11 @@ def fit_slope(flat: Floats, *, exact: bool = False) -> tuple[Slope, ...]:
     size, n = gram.shape[0], len(flat)
     quality = np.zeros((1, size))
     quality[0, 2:] = 1.0 / (size - 2)
-    if exact:
-        parts = [(quality[0], quality[0])]
-        if quality[0] @ gram @ quality[0] <= 0.0:
-            parts = []
-    else:
-        parts = _parts(size)
+    own, shared = float(quality[0] @ gram @ quality[0]), float(gram[1] @ quality[0])
+    if own > 0.0 and own - shared**2 / gram[1, 1] <= _NOTHING * own:
+        return ()  # what is asked about moves as quality does
+    itself = [(quality[0], quality[0])] if own > 0.0 else []
+    parts = itself if exact else _parts(size)
     fits = [_two_stage(gram, rest, part, n, exact=exact) for part, rest in parts]
     solved = [fit for fit in fits if fit is not None]
     found = []
@@ -107,8 +106,6 @@ def fit_slope(flat: Floats, *, exact: bool = False) -> tuple[Slope, ...]:
         found.append(_mean_slope(flat, solved))
         if exact or min(fit.strength for fit in solved) >= _STRONG:
             return tuple(found)
-    elif exact and fits:
-        return ()  # what is asked about moves as quality does
     value = float((gram[1, 0] - quality[0] @ gram[:, 1]) / gram[1, 1])
     weight = np.eye(size)[1] / gram[1, 1]
     plain = _Fit(value, 1.0, weight, _residual(value, 1.0, quality[0]), 0.0)
@@ -164,7 +161,7 @@ def _two_stage(gram: Floats, q: Floats, z: Floats, n: int, *, exact: bool) -> _F
     xx, xq, zx, zq = gram[1, 1], gram[1] @ q, z @ gram[:, 1], z @ gram @ q
     own_q, own_z = q @ gram @ q - xq**2 / xx, z @ gram @ z - zx**2 / xx
     shared = zq - zx * xq / xx  # covariance of the parts beyond what x has to do with both
-    if min(own_q, own_z) <= 1e-12 * max(float(q @ gram @ q), float(z @ gram @ z), 1e-300):
+    if min(own_q, own_z) <= _NOTHING * max(float(q @ gram @ q), float(z @ gram @ z), 1e-300):
         return None
     square = min(1.0, float(shared**2 / (own_q * own_z)))
     strength = (n - 3) * square / max(1.0 - square, 1e-12)

@@ -74,7 +74,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "panopt.standings": (*GROUND, "panopt.lineup"),
     "panopt.comparison": (*GROUND, "panopt.host", "panopt.lineup", "panopt.standings"),
     "panopt.effect": (*GROUND, "panopt.host", "panopt.lineup"),
-    "panopt.gate": (*GROUND, "panopt.host", "panopt.lineup"),
+    "panopt.gate_anytime": (*GROUND, "panopt.lineup"),
+    "panopt.gate": (*GROUND, "panopt.gate_anytime", "panopt.host", "panopt.lineup"),
     "panopt.policies": (
         *GROUND,
         "panopt.judging",

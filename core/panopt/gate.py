@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from panopt.errors import AskError
+from panopt.gate_anytime import anytime_check
 from panopt.host import Host
 from panopt.lineup import Lineup, line_ups
 from panopt.records.ask import Ask
@@ -39,6 +40,7 @@ def run_gate(  # noqa: PLR0913 - options
     passed: bool = False,
     max_missing: float = 0.05,
     names: tuple[str, str] = ("baseline", "candidate"),
+    anytime: bool = False,
     force: bool = False,
     host: Host | None = None,
 ) -> Gate:
@@ -70,6 +72,10 @@ def run_gate(  # noqa: PLR0913 - options
         Share of the baseline's items that the candidate may lack.
     names
         Short names of the sides.
+    anytime
+        Ask again and again while the candidate's run grows: at most `alpha` of runs fail that
+        should not, at whichever of their looks. Bounds are wider; items that are not complete
+        yet are left out, so `max_missing` does not count. See :mod:`panopt.gate_anytime`.
     force
         Go on with other tasks, criteria or judges, verdicts from a cache, or missing items.
     host
@@ -108,19 +114,23 @@ def run_gate(  # noqa: PLR0913 - options
             raise AskError(f"criterion {side.criterion!r}: {refused[0]}; --force goes on")
         warnings |= dict.fromkeys((*refused, *side.warnings))
         notes |= dict.fromkeys(side.notes)
+    alpha_low = alpha / len(pairs)
     checks = tuple(
-        _checked(
+        anytime_check(side, pair, max_drop=max_drop, alpha=alpha, alpha_low=alpha_low)
+        if anytime
+        else _checked(
             side,
             pair,
             max_drop=max_drop,
             alpha=alpha,
-            alpha_low=alpha / len(pairs),
+            alpha_low=alpha_low,
             max_missing=None if force else max_missing,
             seed=ask.seed,
         )
         for side, pair in pairs
     )
-    return Gate(max_drop, alpha, require_no_worse, checks, tuple(notes), tuple(warnings))
+    told = tuple(notes), tuple(warnings)
+    return Gate(max_drop, alpha, require_no_worse, checks, *told, anytime=anytime)
 
 
 def _check(max_drop: float, alpha: float, max_missing: float) -> None:

@@ -74,6 +74,10 @@ def gate(  # noqa: PLR0913 - one parameter an option
     max_missing: Annotated[
         float, typer.Option(help="Share of the baseline's items that the candidate may lack.")
     ] = 0.05,
+    anytime: Annotated[
+        bool,
+        typer.Option("--anytime", help="Stay right however often a growing log is looked at."),
+    ] = False,
     cluster: Cluster = "auto",
     aggregate: Aggregate = "auto",
     min_successful: MinSuccessful = 1,
@@ -155,6 +159,7 @@ def gate(  # noqa: PLR0913 - one parameter an option
             passed=passed,
             max_missing=max_missing,
             names=(one, other),
+            anytime=anytime,
             force=force,
             host=host,
         )
@@ -242,7 +247,8 @@ def _show(found: Gate) -> None:
             console.print(shown(f"  {plan}", "dim", longest=600))
         if check.missing.n:
             names_of = ", ".join(check.missing.examples)
-            text = f"{check.missing.n:,} items of the baseline have no score there ({names_of})"
+            what = "are not complete" if found.anytime else "have no score"
+            text = f"{check.missing.n:,} items of the baseline {what} there ({names_of})"
             console.print(shown(f"{check.candidate}: {text}: left out", "yellow", longest=600))
     for note in dict.fromkeys(note for check in found.checks for note in check.notes):
         console.print(shown(f"note: {note}", "dim", longest=600))

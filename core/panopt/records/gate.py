@@ -76,6 +76,8 @@ class Gate:
         Every criterion of every pair of systems.
     notes, warnings
         What was taken how; what may spoil the verdict.
+    anytime
+        Whether the promise holds for all looks at a growing run together.
     """
 
     max_drop: float
@@ -84,6 +86,7 @@ class Gate:
     checks: tuple[GateCheck, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+    anytime: bool = False
 
     def fails(self, check: GateCheck) -> bool:
         """Tell whether one check fails."""
@@ -108,6 +111,7 @@ class Gate:
             "alpha_low": self.alpha_worse,
             "alpha_high": self.alpha,
             "require_no_worse": self.require_no_worse,
+            "anytime": self.anytime,
             "checks": [
                 {**asdict(check), "notes": list(check.notes), "failed": self.fails(check)}
                 for check in self.checks

@@ -41,13 +41,14 @@ def verdict_words(gate: Gate) -> str:
 
 def check_words(check: GateCheck, gate: Gate) -> str:
     """Say in a sentence what one check found."""
-    moved = "dropped" if check.drop > 0.0 else "rose"
+    moved = "dropped" if check.drop > 0.0 else "rose" if check.drop < 0.0 else "moved"
     low, high = 100 * (1 - gate.alpha_worse), 100 * (1 - gate.alpha)
+    looks = ", at every look" if gate.anytime else ""
     return (
         f"{check.candidate} {moved} by {abs(check.drop):.3f} against {check.baseline} on "
         f"{check.n_items:,} common items ({check.measure}). The true drop is at least "
-        f"{check.low:.3f} (sure at {low:.4g}%) and at most {check.high:.3f} (at {high:.4g}%); "
-        f"{gate.max_drop:g} is allowed: {check.status}"
+        f"{check.low:.3f} (sure at {low:.4g}%{looks}) and at most {check.high:.3f} "
+        f"(at {high:.4g}%); {gate.max_drop:g} is allowed: {check.status}"
     )
 
 
@@ -70,6 +71,10 @@ def conclusion(gate: Gate) -> str:
         )
     if all(check.status == "no worse" for check in gate.checks):
         return "the candidate is no worse than allowed"
+    if gate.anytime:
+        return "the items so far are too few to tell: look again when there are more" + (
+            ", and until then it does not pass" if gate.require_no_worse else ""
+        )
     if gate.require_no_worse:
         return (
             "the candidate may be fine, but these items are too few to rule out that it is worse "
@@ -113,7 +118,7 @@ def _lines(check: GateCheck, gate: Gate) -> list[str]:
 def _promise(gate: Gate) -> str:
     return (
         f"a candidate that dropped by no more than {gate.max_drop:g} is said to be worse in at "
-        f"most {gate.alpha:g} of runs, all checks together"
+        f"most {gate.alpha:g} of runs, all checks{' and looks' if gate.anytime else ''} together"
     )
 
 

@@ -1,0 +1,111 @@
+"""A gate that may be asked again and again while the candidate's run grows."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from panopt.errors import AskError
+from panopt.lineup import Lineup
+from panopt.records.comparison import Missing
+from panopt.records.gate import GateCheck, Status
+from panopt.records.pairing import Contender
+from panopt.stats.evalue import anytime_gate
+from panopt.stats.rule_names import RULES
+
+__all__ = ["anytime_check"]
+
+
+def anytime_check(
+    side: Lineup,
+    pair: tuple[int, int],
+    *,
+    max_drop: float,
+    alpha: float,
+    alpha_low: float,
+) -> GateCheck:
+    """Hold one candidate to its baseline by the items that are complete so far.
+
+    Parameters
+    ----------
+    side, pair
+        One criterion, and the places of baseline and candidate among its contenders.
+    max_drop
+        Drop that is tolerated.
+    alpha, alpha_low
+        Levels of the bound from above, and from below, each over all looks.
+
+    Raises
+    ------
+    AskError
+        Where no item is complete, and for a panel whose scores of a response depend on others:
+        they change from look to look.
+
+    Notes
+    -----
+    An item is complete when the candidate has as many responses to it as the baseline; a cluster,
+    when all of its items are. What is complete without a score may be anything: the candidate may
+    have failed there.
+    """
+    old, new = pair
+    baseline, candidate = side.contenders[old], side.contenders[new]
+    where = f"criterion {side.criterion!r}: {candidate.name} against {baseline.name}"
+    if side.consensus.method not in RULES:
+        raise AskError(
+            f"{where}: scores by {side.consensus.method} are other ones whenever a response is "
+            "added; --anytime needs a rule that looks at each response alone: --aggregate mean"
+        )
+    x, y = side.items.scores[:, old], side.items.scores[:, new]
+    asked = side.items.present[:, old]
+    done = asked & (_answers(side, candidate) >= _answers(side, baseline))
+    keys = side.items.clusters
+    if keys is not None:
+        late = np.bincount(keys[asked & ~done], minlength=int(keys.max()) + 1) > 0
+        done &= ~late[keys]
+    if not (done & ~np.isnan(x) & ~np.isnan(y)).any():
+        raise AskError(f"{where}: no item is complete and scored on both sides yet")
+    drops = np.clip(x[done] - y[done], -1.0, 1.0)
+    own = None if keys is None else keys[done]
+    below = anytime_gate(drops, max_drop=max_drop, alpha=alpha_low, clusters=own)
+    above = anytime_gate(drops, max_drop=max_drop, alpha=alpha, clusters=own)
+    status: Status = "inconclusive"
+    if below.low > max_drop + 1e-12:
+        status = "worse"
+    elif above.high <= max_drop:
+        status = "no worse"
+    notes: tuple[str, ...] = (
+        f"bounds hold at every look: {below.method}",
+        "items are taken as they come: if those that finish first are the easy ones, wait",
+    )
+    if below.n_unknown:
+        notes = (*notes, f"{below.n_unknown:,} complete ones have no score and count as anything")
+    n_late = int(np.count_nonzero(asked & ~done))
+    return GateCheck(
+        side.criterion,
+        side.measure,
+        baseline.name,
+        candidate.name,
+        drop=float(np.nanmean(drops)),
+        low=below.low,
+        high=above.high,
+        se=None,
+        p=None,
+        status=status,
+        n_items=int(np.count_nonzero(done)),
+        n_clusters=below.n,
+        missing=Missing(n_late, 0, side.items.examples(asked & ~done)),
+        detectable=None,
+        items_needed=None,
+        notes=notes,
+    )
+
+
+def _answers(side: Lineup, one: Contender) -> NDArray[np.int64]:
+    """Count a contender's responses to each item."""
+    place = {name: k for k, name in enumerate(side.items.names)}
+    codes = side.matrix.items[one.responses]
+    counts = np.bincount(codes, minlength=len(side.matrix.names["item"]))
+    where = np.array([place.get(name, -1) for name in side.matrix.names["item"]])
+    found = np.zeros(len(place), dtype=np.int64)
+    found[where[where >= 0]] = counts[where >= 0]
+    return found

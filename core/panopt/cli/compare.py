@@ -80,7 +80,9 @@ def compare(  # noqa: PLR0913 - one parameter an option
     threshold: Threshold = 0.5,
     sources: Annotated[
         str,
-        typer.Option(help="What intervals take for a sample: items | items+judges."),
+        typer.Option(
+            help="What intervals take for a sample: items | items+judges (and their repeats)."
+        ),
     ] = "items",
     method: Annotated[
         str, typer.Option(help="Interval of a difference: t | bca | percentile.")

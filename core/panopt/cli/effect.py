@@ -83,12 +83,19 @@ def _pairs(found: Sequence[PlannedPair]) -> Table:
             f"{one.n_items:,}",
             f"{one.epochs:.3g}",
             number(one.sd),
-            number(one.detectable),
+            _shows(one),
             _needed(one),
         )
     if len(found) > MOST_PAIRS:
         table.add_row(f"... {len(found) - MOST_PAIRS} more: see --json")
     return table
+
+
+def _shows(one: PlannedPair) -> str:
+    """Write what the pilot could show; scores on [0, 1] differ by 1 at most."""
+    from panopt.cli.text import number  # noqa: PLC0415 - a fast start
+
+    return "nothing" if (one.detectable or 0.0) >= 1.0 else number(one.detectable)
 
 
 def _needed(one: PlannedPair) -> str:
@@ -109,7 +116,7 @@ def _conclusion(one: PlannedPair, own: Sequence[PlannedPair], effect: float) -> 
     hardest = f" ({_title(one)}, the hardest pair)" if len(own) > 1 else ""
     return (
         f"{takes}{hardest} with this panel and {one.epochs:.3g} answer(s) an item; the pilot's "
-        f"{one.n_items:,} could show {one.detectable or 0.0:.3f}"
+        f"{one.n_items:,} could show {_shows(one)}"
     )
 
 

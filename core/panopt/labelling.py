@@ -43,7 +43,9 @@ def label_sheet(report: Report, n: int) -> str:
     str
         One row a response: its ids, an empty judge (who labels) and score (a verdict's name on
         nominal criteria), and the chance it had of being on the sheet. What judges said is not
-        told: it would sway people. ``--labels`` reads the sheet once it is filled in.
+        told: it would sway people. ``--labels`` reads the sheet once it is filled in; rows are
+        in random order, so that a sheet filled from the top as far as time allows is a random
+        sample too (the chances then shrink alike for all).
 
     Raises
     ------
@@ -76,7 +78,7 @@ def write_label_sheet(report: Report, n: int, folder: Path) -> Written:
 
 
 def _rows(part: CriterionReport, n: int, seed: int) -> Iterator[list[str]]:
-    """Give the rows of one criterion in the order people will see them: by item."""
+    """Give the rows of one criterion in random order: whoever stops early has a random part."""
     matrix, panel = part.matrix, part.consensus
     human = np.zeros(matrix.n_responses, dtype=np.bool_)
     votes = matrix.human_votes
@@ -92,7 +94,10 @@ def _rows(part: CriterionReport, n: int, seed: int) -> Iterator[list[str]]:
             np.nan_to_num(panel.confidence[free], nan=-1.0),
         ]
     )
-    plan = label_next(keys, n=n, rng=np.random.default_rng(seed))
-    for row, chance in zip(free[plan.rows].tolist(), plan.chance.tolist(), strict=True):
+    rng = np.random.default_rng(seed)
+    plan = label_next(keys, n=n, rng=rng)
+    shuffled = rng.permutation(plan.rows.size)
+    drawn, chances = free[plan.rows][shuffled], plan.chance[shuffled]
+    for row, chance in zip(drawn.tolist(), chances.tolist(), strict=True):
         ids = [matrix.name(column, row) for column in RESPONSE_KEY]
         yield [*ids, part.criterion, "", "", f"{chance:.6g}"]

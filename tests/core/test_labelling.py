@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def lines(text: str) -> list[dict[str, str]]:
 def test_a_sheet_spreads_over_systems_and_leaves_labelled_ones_out(report: Report) -> None:
     rows = lines(label_sheet(report, 16))
     assert len({(row["system"], row["item"]) for row in rows}) == len(rows) == 16
-    assert [row["system"] for row in rows] == ["a"] * 10 + ["b"] * 6  # of 50 and 30 unlabelled
+    systems = [row["system"] for row in rows]
+    assert (systems.count("a"), systems.count("b")) == (10, 6)  # of 50 and 30 unlabelled
     assert all(int(row["item"][1:]) >= 10 for row in rows if row["system"] == "a")
     assert {row["inclusion_probability"] for row in rows} == {"0.2"}
     assert {row["score"] for row in rows} == {""}
@@ -106,3 +108,14 @@ def test_label_next_below_one_is_refused(
 ) -> None:
     message = fails("analyze", table(), "--label-next", "0")
     assert "option --label-next 0: must be at least 1" in message
+
+
+def test_a_sheet_filled_from_the_top_is_a_random_part(report: Report) -> None:
+    of_a = []
+    for seed in range(60):
+        ask = replace(report.ask, seed=seed)
+        rows = lines(label_sheet(replace(report, ask=ask), 16))[:8]
+        of_a.append(np.mean([row["system"] == "a" for row in rows]))
+    # Eight of 16 rows without replacement: 50 of 80 unlabelled responses are of system a.
+    error = np.sqrt(0.625 * 0.375 / 8 * 8 / 15 / 60)
+    assert abs(np.mean(of_a) - 0.625) < 3 * error

@@ -113,7 +113,7 @@ def test_label_next_below_one_is_refused(
 def test_a_sheet_filled_from_the_top_is_a_random_part(report: Report) -> None:
     of_a = []
     for seed in range(60):
-        ask = replace(report.ask, seed=seed)
+        ask = report.ask.model_copy(update={"seed": seed})
         rows = lines(label_sheet(replace(report, ask=ask), 16))[:8]
         of_a.append(np.mean([row["system"] == "a" for row in rows]))
     # Eight of 16 rows without replacement: 50 of 80 unlabelled responses are of system a.

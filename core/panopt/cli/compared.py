@@ -34,6 +34,9 @@ BESIDES, BESIDES_WIDE = 53, 92
 #: Width from which a terminal has room for every column.
 WIDE = 110
 
+#: Width below which p is left out beside p Holm, and least width of the names of a pair.
+NARROW, SHORTEST = 64, 9
+
 
 def show_comparisons(found: Sequence[Comparison], *, every: bool = False) -> None:
     """Print comparisons, a panel each.
@@ -79,7 +82,7 @@ def _body(one: Comparison, *, width: int, every: bool) -> RenderableType:
         Text(),
         _standings(one, short, keys, every=every, wide=wide),
         Text(),
-        _pairs(one, pairs[:rows], keys or short, wide=wide),
+        _pairs(one, pairs[:rows], keys or short, width=width),
     ]
     hidden = len(one.pairs) - len(pairs[:rows])
     if hidden:
@@ -190,15 +193,17 @@ def _ends(value: float | None, low: float | None, high: float | None, digits: in
 
 
 def _pairs(
-    one: Comparison, pairs: Sequence[PairResult], names: Mapping[str, str], *, wide: bool
+    one: Comparison, pairs: Sequence[PairResult], names: Mapping[str, str], *, width: int
 ) -> Table:
     from rich.table import Table  # noqa: PLC0415 - a fast start
 
     many = len(one.pairs) > 1
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("a - b", overflow="fold")
-    columns = ["difference", "p", *(["p Holm"] if many else [])]
-    columns += [*(["p BH"] if many else []), "a wins"] if wide else []
+    longest = max(len(names[pair.a]) + len(names[pair.b]) + 3 for pair in pairs)
+    table.add_column("a - b", overflow="fold", min_width=min(longest, SHORTEST))
+    columns = ["difference", *(["p Holm"] if many else ["p"])]
+    columns += ["p"] if many and width >= NARROW else []
+    columns += [*(["p BH"] if many else []), "a wins"] if width >= WIDE else []
     for name in (*columns, "items", ""):
         table.add_column(name, justify="right", no_wrap=True)
     for pair in pairs:

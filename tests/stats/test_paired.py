@@ -87,14 +87,15 @@ def test_se_is_cr1_and_the_interval_wider_where_clusters_differ_in_size() -> Non
 
 
 @pytest.mark.parametrize("method", ["percentile", "bca"])
-@pytest.mark.parametrize("kind", ["five levels", "continuous"])
+@pytest.mark.parametrize("kind", ["pass", "five levels", "continuous"])
 def test_bootstrap_equals_scipy_at_many_items(
     kind: str, method: Literal["percentile", "bca"]
 ) -> None:
     # Above 1000 clusters the levels are scipy's up to 1e-3 and the joined ends are not used.
     rng = np.random.default_rng(2)
-    a = rng.integers(0, 5, 3000) / 4 if kind == "five levels" else rng.exponential(size=3000)
-    b = rng.integers(0, 5, 3000) / 4 if kind == "five levels" else rng.random(3000)
+    levels = {"pass": 2, "five levels": 5}.get(kind, 0)
+    a = rng.integers(0, levels, 3000) / 4 if levels else rng.exponential(size=3000)
+    b = rng.integers(0, levels, 3000) / 4 if levels else rng.random(3000)
     found = paired_difference(a, b, method=method, n_boot=20_000, rng=rng)
     peer = stats.bootstrap(
         [a - b], np.mean, method=method, n_resamples=8000, batch=500, rng=rng

@@ -108,8 +108,8 @@ def paired_difference(  # noqa: PLR0913 - the options of one estimate
         sample of few lacks the long tails that it came from, and gives way to t below ten. All
         three give way where too few pairs differ.
     n_boot
-        Resamples, at least 100. With over 1000 clusters of over 32 kinds none are drawn: the
-        bootstrap distribution is had in closed form.
+        Resamples, at least 100. With over 1000 clusters, of which more than a few differ, none
+        are drawn: the bootstrap distribution is had in closed form.
     rng
         Source of randomness; a generator of seed 0 where not given.
 

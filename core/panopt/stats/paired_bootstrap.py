@@ -1,7 +1,7 @@
 """Bootstrap of a paired mean difference over clusters, from counts or in closed form.
 
 Resampling clusters with replacement makes the mean difference a ratio of two sums of independent
-draws. Few clusters, or few distinct ones, are drawn; of many, the distribution that infinitely many
+draws. Few clusters, or many of which few differ, are drawn; else the distribution that infinitely many
 draws would give follows from its first four cumulants (Edgeworth expansion, Hall 1992, section
 2.4), with an error of order clusters ** -1.5 and none from simulation.
 """
@@ -25,6 +25,7 @@ _FEW = 1000  # clusters that are drawn one by one
 _JOINED = 100  # clusters up to which percentile and BCa are joined; if skewed or BCa, _FEW
 _SKEWED = 0.1 / 6.0  # acceleration of a mean with skewness .1, a tenth of an error
 _CELLS = 1 << 17  # draws held at a time: 1 MB
+_FINE = 0.02  # steps, over the error of the mean, that are no coarser than 9999 draws are
 _BENT = 0.3  # skewness or kurtosis of the mean up to which four cumulants tell all
 
 
@@ -53,7 +54,9 @@ def bootstrap_interval(
         Source of randomness, where they are drawn.
     """
     cdf = None
-    if sums.total.size > _FEW_KINDS and sums.n_clusters > _FEW:
+    spread = sqrt(float(sums.count @ (sums.total - sums.size * sums.mean) ** 2)) / sums.n
+    step = 0.0 if sums.unit is None else 1.0 / (sums.unit * sums.n)  # of what the mean can be
+    if sums.n_clusters > _FEW and step < _FINE * spread:
         cdf = _edgeworth(sums)
     draws = np.empty(0) if cdf else np.sort(_draw(sums, n_boot, rng))
     plain = bootstrap_levels(sums.n_clusters, alpha)
@@ -66,7 +69,6 @@ def bootstrap_interval(
     if cdf is None:
         low, high = np.quantile(draws, levels)
         return float(low), float(high), f"{n_boot} resamples"
-    spread = sqrt(float(sums.count @ (sums.total - sums.size * sums.mean) ** 2)) / sums.n
     low, high = (_inverse(cdf, level, sums.mean, spread) for level in levels)
     return low, high, "Edgeworth expansion of the bootstrap distribution, no draws"
 
@@ -89,7 +91,7 @@ def _bend(sums: Sums) -> float:
     residual = sums.total - sums.size * sums.mean
     square = residual * residual
     third, second = float(sums.count @ (square * residual)), float(sums.count @ square)
-    return third / (6.0 * second**1.5)
+    return float(third / (6.0 * second**1.5))
 
 
 def bootstrap_levels(

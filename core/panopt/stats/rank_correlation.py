@@ -1,8 +1,10 @@
 """Rank correlation of two orders of the same systems or items, with an interval over them.
 
 Spearman's rho (Pearson's correlation of mid-ranks) or Kendall's tau-b. Interval: pairs (x, y) are
-resampled together as weights, so that nothing is sorted twice; percentiles corrected for median
-bias, at levels expanded for small samples (Efron 1987; Hesterberg 2015). A resample in which one
+resampled together as weights, so that nothing is sorted twice. Below fifty pairs the interval is
+their percentiles, corrected for median bias, at levels expanded for small samples (Efron 1987;
+Hesterberg 2015); from there Student's t on Fisher's scale (Bonett & Wright 2000) with the standard
+error of the resamples, as percentiles of high correlations are too short. A resample in which one
 side is constant has no correlation: such resamples are counted and left out. Past a thousand
 pairs: the jackknife over groups of pairs, on Fisher's scale.
 """
@@ -25,6 +27,7 @@ __all__ = ["RankCorrelation", "RankMethod", "rank_correlation"]
 Floats = NDArray[np.float64]
 RankMethod = Literal["spearman", "kendall"]
 
+_MANY = 50  # pairs from which on resamples give a standard error, not percentiles
 _FEW = 1000  # pairs that are resampled one by one
 _GROUPS = 50  # groups of the jackknife
 _FEWEST = 4  # pairs that give an interval
@@ -148,12 +151,15 @@ def rank_correlation(  # noqa: C901, PLR0913 - the options of one estimate
         draws = _draws(one, two, method, n_boot, source)
         kept = draws[~np.isnan(draws)]
         found, constant, how = n_boot, n_boot - kept.size, "percentiles of resampled pairs"
+        if len(one) >= _MANY:
+            how = "t on Fisher's scale, standard error of resampled pairs"
         if 2 * kept.size < n_boot:
             reason = f"{constant} of {n_boot} resamples are constant on one side"
             return RankCorrelation(
                 value, None, None, *counts, n_boot, constant, alpha, name, notes, reason
             )
-        low, high = percentile_interval(kept, centre, n_units=len(one), alpha=alpha)
+        ends = _turned if len(one) >= _MANY else percentile_interval
+        low, high = ends(kept, centre, n_units=len(one), alpha=alpha)
         if constant:
             notes = (*notes, f"{constant} of {n_boot} resamples were constant and are left out")
     if perfect:
@@ -250,6 +256,15 @@ def _ratio(product: Floats, one: Floats, other: Floats) -> Floats:
     np.divide(product, below, out=out, where=below > 1e-9)
     clipped: Floats = np.clip(out, -1.0, 1.0)
     return clipped
+
+
+def _turned(draws: Floats, value: float, *, n_units: int, alpha: float) -> tuple[float, float]:
+    """Give Student's t interval on Fisher's scale from resampled correlations."""
+    from scipy.special import stdtrit  # noqa: PLC0415 - scipy is imported late
+
+    se = float(draws.std(ddof=1)) * sqrt(n_units / (n_units - 1.0))
+    half = float(stdtrit(n_units - 1.0, 1.0 - alpha / 2.0)) * se / (1.0 - value**2)
+    return tanh(atanh(value) - half), tanh(atanh(value) + half)
 
 
 def _jackknife(  # noqa: PLR0913, PLR0917 - the parts of one estimate

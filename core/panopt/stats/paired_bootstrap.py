@@ -1,9 +1,9 @@
 """Bootstrap of a paired mean difference over clusters, from counts or in closed form.
 
 Resampling clusters with replacement makes the mean difference a ratio of two sums of independent
-draws. Few clusters, or many of which few differ, are drawn; else the distribution that infinitely many
-draws would give follows from its first four cumulants (Edgeworth expansion, Hall 1992, section
-2.4), with an error of order clusters ** -1.5 and none from simulation.
+draws. Few clusters, or many of which few differ, are drawn; else the distribution that infinitely
+many draws would give follows from its first four cumulants (Edgeworth expansion, Hall 1992,
+section 2.4), with an error of order clusters ** -1.5 and none from simulation.
 """
 
 from __future__ import annotations

@@ -290,9 +290,14 @@ def test_all_ties_of_scores_on_no_known_scale_have_a_reason() -> None:
     assert found.reason == "all differences are equal: their spread cannot be estimated"
 
 
-def test_a_constant_shift_of_scores_has_a_reason() -> None:
+def test_a_constant_shift_of_scores_has_a_rough_interval_on_a_known_scale_only() -> None:
     x = np.linspace(0.1, 0.5, 30)
-    assert paired_difference(x + 0.1, x).reason is not None
+    found, few = paired_difference(x + 0.1, x), paired_difference(x[:3] + 0.1, x[:3])
+    assert 0.0 < ends(found)[0] < 0.1 < ends(found)[1] < 0.25
+    assert "a rough one" in found.notes[0]
+    assert ends(few)[0] < 0.0
+    assert ends(few)[1] > 0.1
+    assert paired_difference(x * 9 + 1.0, x * 9).reason is not None
 
 
 def test_one_item_has_no_interval() -> None:

@@ -172,9 +172,8 @@ def paired_difference(  # noqa: PLR0913 - the options of one estimate
         if ends is None:
             return result("all differences are equal: their spread cannot be estimated", **spread)
         what = "pairs" if pairs.n_clusters == pairs.n else "clusters"
-        notes: tuple[str, ...] = (
-            f"only {differ} of {pairs.n_clusters} {what} stand out from the rest",
-        )
+        few = f"only {differ} of {pairs.n_clusters} {what} differ from the rest"
+        notes: tuple[str, ...] = (f"{few}, so that the interval is a rough one",)
     else:
         generator = np.random.default_rng(0) if rng is None else rng
         ends, notes = _ends(sums, (df, own), alpha, method, n_boot, generator)
@@ -276,12 +275,10 @@ def _few_differ(
     widest = 1.0 if bottom >= 0.0 and top <= 1.0 else None
     moved = sums.total != 0.0
     size = sums.n / sums.n_clusters
-    if not moved.any():
+    if np.ptp(sums.total / sums.size) <= 1e-12:
         if widest is None:
             return None
         imagined = widest * size
-    elif np.ptp(sums.total / sums.size) <= 1e-12:
-        return None
     else:
         count = sums.count[moved]
         imagined = sqrt(float(count @ sums.total[moved] ** 2) / float(count.sum()))

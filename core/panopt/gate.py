@@ -60,7 +60,9 @@ def run_gate(  # noqa: PLR0913 - options
         `min_successful`, `seed`.
     alpha
         Probability of failing a candidate that dropped by no more, all checks together; in
-        (0, .5). With equal systems it is kept exactly, see :mod:`panopt.stats.drop_test`.
+        (0, .5). It is kept exactly where systems are alike on every item, and else as far as the
+        items show how differences vary: gains so large and rare that hardly an item shows one are
+        missed (:mod:`panopt.stats.drop_test`); `anytime` holds whatever they are.
     require_no_worse
         Pass only where a larger drop is ruled out, with the same probability of an error in each
         check.
@@ -131,6 +133,13 @@ def run_gate(  # noqa: PLR0913 - options
     )
     told = tuple(notes), tuple(warnings)
     return Gate(max_drop, alpha, require_no_worse, checks, *told, anytime=anytime)
+
+
+#: What a drop that is shown rests on.
+_SHOWN = (
+    "shown for items like these: it would miss large gains on items so rare that hardly one is "
+    "among them (--anytime allows for these)"
+)
 
 
 def _check(max_drop: float, alpha: float, max_missing: float) -> None:
@@ -260,7 +269,7 @@ def _checked(  # noqa: PLR0913 - the parts of one result
         missing=missing,
         detectable=detectable,
         items_needed=None if needed is None else round(needed * found.n / found.n_clusters),
-        notes=found.notes,
+        notes=found.notes if status != "worse" else (*found.notes, _SHOWN),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["as_floats", "as_keys"]
+__all__ = ["as_clusters", "as_floats", "as_keys"]
 
 
 def as_floats(name: str, values: ArrayLike) -> NDArray[np.float64]:
@@ -70,6 +70,32 @@ def as_keys(name: str, values: ArrayLike) -> NDArray[Any]:
         return np.asarray(values)
     except ValueError as error:  # rows of unequal length
         raise ValueError(f"{name} must be an array of labels or codes: {error}") from None
+
+
+def as_clusters(name: str, values: ArrayLike) -> NDArray[Any]:
+    """Give keys of clusters as an array: what is in no cluster would else be in one together.
+
+    Raises
+    ------
+    ValueError
+        When an entry is masked, None or NaN.
+
+    Examples
+    --------
+    >>> as_clusters("clusters", ["a", None])
+    Traceback (most recent call last):
+    ValueError: clusters has missing entries (None or NaN): give each of those rows a key of its own
+    """
+    keys = as_keys(name, values)
+    if keys.dtype == object:
+        missing = any(x is None or str(x) in {"nan", "<NA>", "NaT"} for x in keys.ravel().tolist())
+    else:
+        missing = keys.dtype.kind == "f" and bool(np.isnan(keys).any())
+    if missing:
+        raise ValueError(
+            f"{name} has missing entries (None or NaN): give each of those rows a key of its own"
+        )
+    return keys
 
 
 def _refuse_text(name: str, array: NDArray[Any], rule: str) -> None:

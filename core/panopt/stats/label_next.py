@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from panopt.stats.generators import generator
 from panopt.stats.ppi import DOUBT, LEAST
 from panopt.stats.ppi_case import numbers
 from panopt.stats.ppi_sums import regress
@@ -75,7 +76,7 @@ def label_next(
     order: ArrayLike,
     *,
     n: int,
-    rng: np.random.Generator,
+    rng: np.random.Generator | int,
     design: Literal["even", "doubt"] = "even",
     doubt: ArrayLike | None = None,
 ) -> LabelPlan:
@@ -89,7 +90,7 @@ def label_next(
     n
         How many to choose; all where there are no more.
     rng
-        Draws the start, and the order of responses with equal keys.
+        Draws, or a seed that does, the start and the order of responses with equal keys.
     design
         ``even``: every response has the same chance. ``doubt``: in proportion to `doubt`.
     doubt
@@ -131,9 +132,10 @@ def label_next(
         if unsure.shape != (size,) or np.any(unsure < 0):
             raise ValueError(f"doubt must be 0 or above and have the shape ({size},)")
         chance = _chances(unsure, wanted)
-    shuffled = rng.permutation(size)
+    source = generator(rng)
+    shuffled = source.permutation(size)
     line = shuffled[np.lexsort(keys[shuffled].T[::-1])]
-    reach = np.floor(np.cumsum(chance[line]) + rng.random() + 1e-9)
+    reach = np.floor(np.cumsum(chance[line]) + source.random() + 1e-9)
     chosen = np.diff(reach, prepend=0.0) > 0
     if size and wanted == size:
         chosen[:] = True

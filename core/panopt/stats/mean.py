@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from panopt.stats.arrays import as_floats, as_keys
+from panopt.stats.arrays import as_clusters, as_floats
 from panopt.stats.binomial import wilson
 
 __all__ = ["MeanInterval", "mean_interval"]
@@ -140,7 +140,7 @@ def mean_interval(
 def _codes(clusters: ArrayLike | None, n: int) -> tuple[NDArray[np.intp], int]:
     if clusters is None:
         return np.arange(n), n
-    keys = as_keys("clusters", clusters)
+    keys = as_clusters("clusters", clusters)
     if keys.shape != (n,):
         raise ValueError(f"clusters must have the shape of score, ({n},), not {keys.shape}")
     codes = np.unique(keys, return_inverse=True)[1]

@@ -20,6 +20,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from panopt.stats.generators import generator
 from panopt.stats.paired_bootstrap import bootstrap_interval
 from panopt.stats.paired_data import Differences, Sums, cluster_sums, pair_up
 from panopt.stats.tango import tango_interval
@@ -87,7 +88,7 @@ def paired_difference(  # noqa: PLR0913 - the options of one estimate
     alpha: float = 0.05,
     method: Method = "t",
     n_boot: int = 9999,
-    rng: np.random.Generator | None = None,
+    rng: np.random.Generator | int | None = None,
 ) -> PairedDifference:
     """Estimate the mean of a - b over pairs, with an interval over clusters.
 
@@ -111,7 +112,7 @@ def paired_difference(  # noqa: PLR0913 - the options of one estimate
         Resamples, at least 100. With over 1000 clusters, of which more than a few differ, none
         are drawn: the bootstrap distribution is had in closed form.
     rng
-        Source of randomness; a generator of seed 0 where not given.
+        Source of randomness, or a seed; seed 0 where not given.
 
     Returns
     -------
@@ -148,6 +149,7 @@ def paired_difference(  # noqa: PLR0913 - the options of one estimate
         raise ValueError(f"method = {method!r} must be one of {get_args(Method)}")
     if n_boot < _FEWEST_DRAWS:
         raise ValueError(f"n_boot = {n_boot} must be at least {_FEWEST_DRAWS}")
+    source = generator(rng)
     pairs = pair_up(a, b, clusters)
     left = (f"{pairs.n_missing} pairs lack a score and are left out",) if pairs.n_missing else ()
 
@@ -175,8 +177,7 @@ def paired_difference(  # noqa: PLR0913 - the options of one estimate
         few = f"only {differ} of {pairs.n_clusters} {what} differ from the rest"
         notes: tuple[str, ...] = (f"{few}, so that the interval is a rough one",)
     else:
-        generator = np.random.default_rng(0) if rng is None else rng
-        ends, notes = _ends(sums, (df, own), alpha, method, n_boot, generator)
+        ends, notes = _ends(sums, (df, own), alpha, method, n_boot, source)
     found = {"low": ends[0], "high": ends[1], "method": ends[2], "notes": (*left, *notes)}
     return result(None, **spread, **found)
 

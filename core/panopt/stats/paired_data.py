@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from panopt.stats.arrays import as_floats, as_keys
+from panopt.stats.arrays import as_clusters, as_floats
 
 __all__ = ["Differences", "Sums", "cluster_codes", "cluster_sums", "lattice_unit", "pair_up"]
 
@@ -94,7 +94,7 @@ def pair_up(a: ArrayLike, b: ArrayLike, clusters: ArrayLike | None) -> Differenc
             raise ValueError(f"{name} must have one dimension, not {values.ndim}")
     if x.shape != y.shape:
         raise ValueError(f"a and b must have one score a pair each, not {len(x)} and {len(y)}")
-    keys = None if clusters is None else as_keys("clusters", clusters)
+    keys = None if clusters is None else as_clusters("clusters", clusters)
     if keys is not None and keys.shape != x.shape:
         raise ValueError(f"clusters must have the shape of a, {x.shape}, not {keys.shape}")
     with np.errstate(invalid="ignore"):

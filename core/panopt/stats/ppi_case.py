@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from panopt.stats.arrays import as_floats, as_keys
+from panopt.stats.arrays import as_clusters, as_floats
 
 __all__ = ["Case", "PpiEstimate", "cluster_codes", "numbers"]
 
@@ -181,8 +181,8 @@ def cluster_codes(
         return None, None, n
     if clusters is None or (others is None and n_others):
         raise ValueError("clusters and clusters_unlabeled must both be given, or neither")
-    mine = as_keys("clusters", clusters)
-    rest = as_keys("clusters_unlabeled", np.empty(0, mine.dtype) if others is None else others)
+    mine = as_clusters("clusters", clusters)
+    rest = as_clusters("clusters_unlabeled", np.empty(0, mine.dtype) if others is None else others)
     if mine.shape != (n,):
         raise ValueError(f"clusters must have the shape of y, ({n},), not {mine.shape}")
     if rest.shape != (n_others,):

@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from panopt.stats.arrays import as_keys
+from panopt.stats.arrays import as_clusters
+from panopt.stats.generators import generator
 from panopt.stats.ppi import ppi_mean
 from panopt.stats.ppi_case import Case, PpiEstimate, numbers
 
@@ -28,7 +29,7 @@ def ppi_calibrated(  # noqa: PLR0913 - one argument an option
     yhat: ArrayLike,
     yhat_unlabeled: ArrayLike,
     *,
-    rng: np.random.Generator,
+    rng: np.random.Generator | int,
     folds: int = 5,
     alpha: float = 0.05,
     clusters: ArrayLike | None = None,
@@ -41,7 +42,7 @@ def ppi_calibrated(  # noqa: PLR0913 - one argument an option
     y, yhat, yhat_unlabeled, alpha, clusters, clusters_unlabeled
         As in :func:`panopt.stats.ppi.ppi_mean`; humans rise with `yhat`.
     rng
-        Draws the folds; clusters stay whole.
+        Draws the folds, or a seed that does; clusters stay whole.
     folds
         At least 2.
 
@@ -72,6 +73,7 @@ def ppi_calibrated(  # noqa: PLR0913 - one argument an option
         numbers("yhat", yhat),
         numbers("yhat_unlabeled", yhat_unlabeled),
     )
+    source = generator(rng)
     if folds < 2:
         raise ValueError(f"folds = {folds} must be at least 2")
     case = Case.checked(labels, f, pool, clusters, clusters_unlabeled, None, alpha=alpha, lam=None)
@@ -79,10 +81,10 @@ def ppi_calibrated(  # noqa: PLR0913 - one argument an option
         return ppi_mean(
             labels, f, pool, alpha=alpha, clusters=clusters, clusters_unlabeled=clusters_unlabeled
         )
-    keys = np.arange(labels.size) if clusters is None else as_keys("clusters", clusters)
+    keys = np.arange(labels.size) if clusters is None else as_clusters("clusters", clusters)
     codes = np.unique(keys, return_inverse=True)[1]
     fold = np.resize(np.arange(folds), int(codes.max()) + 1)
-    rng.shuffle(fold)
+    source.shuffle(fold)
     mine, rest = np.empty(labels.size), np.zeros(pool.size)
     for k in range(folds):
         out = fold[codes] == k

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from panopt.stats.bootstrap import percentile_interval
+from panopt.stats.generators import generator
 from panopt.stats.paired_data import pair_up
 
 __all__ = ["RankCorrelation", "RankMethod", "rank_correlation"]
@@ -78,7 +79,7 @@ def rank_correlation(  # noqa: C901, PLR0913 - the options of one estimate
     method: RankMethod = "spearman",
     alpha: float = 0.05,
     n_boot: int = 2000,
-    rng: np.random.Generator | None = None,
+    rng: np.random.Generator | int | None = None,
 ) -> RankCorrelation:
     """Correlate two orders of the same systems or items, with a bootstrap interval over them.
 
@@ -93,7 +94,7 @@ def rank_correlation(  # noqa: C901, PLR0913 - the options of one estimate
     n_boot
         Resamples, at least 100; none are drawn for more than 1000 pairs.
     rng
-        Source of randomness; a generator of seed 0 where not given.
+        Source of randomness, or a seed; seed 0 where not given.
 
     Returns
     -------
@@ -135,7 +136,7 @@ def rank_correlation(  # noqa: C901, PLR0913 - the options of one estimate
     if pairs.n < _FEWEST:
         reason = f"{pairs.n} pairs give no interval: {_FEWEST} are needed"
         return RankCorrelation(value, None, None, *counts, 0, 0, alpha, name, (), reason)
-    source = np.random.default_rng(0) if rng is None else rng
+    source = generator(rng)
     one, two = pairs.a, pairs.b
     notes: tuple[str, ...] = ()
     perfect = abs(value) > 1.0 - 1e-12

@@ -21,7 +21,8 @@ from typing import get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from panopt.stats.arrays import as_floats, as_keys
+from panopt.stats.arrays import as_clusters, as_floats
+from panopt.stats.generators import generator
 from panopt.stats.paired_data import cluster_codes
 from panopt.stats.rank_correlation import RankMethod
 from panopt.stats.ranks import shown_better
@@ -96,7 +97,7 @@ def ranking_agreement(  # noqa: PLR0913 - the options of one estimate
     method: RankMethod = "spearman",
     alpha: float = 0.05,
     n_boot: int = 2000,
-    rng: np.random.Generator | None = None,
+    rng: np.random.Generator | int | None = None,
 ) -> RankingAgreement:
     """Correlate the order of systems by mean score with a reference, over the items drawn.
 
@@ -116,7 +117,7 @@ def ranking_agreement(  # noqa: PLR0913 - the options of one estimate
     n_boot
         Resamples of clusters and draws of the largest |t|, at least 999.
     rng
-        Source of randomness; a generator of seed 0 where not given.
+        Source of randomness, or a seed; seed 0 where not given.
 
     Returns
     -------
@@ -170,7 +171,7 @@ def ranking_agreement(  # noqa: PLR0913 - the options of one estimate
     value = float(_correlation(mean, order, method)[0])
     if np.isnan(value):
         return result("all systems have the same mean: there is no order to compare")
-    source = np.random.default_rng(0) if rng is None else rng
+    source = generator(rng)
     p, exact = _chance(mean[0], order, method, abs(value), source)
     seen = {"value": value, "p": p, "p_exact": exact}
     if groups < 2:
@@ -211,7 +212,7 @@ def _checked(  # noqa: PLR0913, PLR0917 - the arguments of one estimate
     for name, values in (("scores", table), ("reference", against)):
         if np.isinf(values).any():
             raise ValueError(f"{name} must be finite, NaN where missing")
-    keys = np.arange(len(table)) if clusters is None else as_keys("clusters", clusters)
+    keys = np.arange(len(table)) if clusters is None else as_clusters("clusters", clusters)
     if keys.shape != (len(table),):
         raise ValueError(f"clusters must have one key an item, ({len(table)},), not {keys.shape}")
     return table, against, keys

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from panopt.stats.arrays import as_floats, as_keys
+from panopt.stats.arrays import as_clusters, as_floats
+from panopt.stats.generators import generator
 from panopt.stats.paired_data import cluster_codes
 
 __all__ = ["RankIntervals", "rank_intervals", "shown_better"]
@@ -64,7 +65,7 @@ def rank_intervals(
     clusters: ArrayLike | None = None,
     alpha: float = 0.05,
     n_boot: int = 9999,
-    rng: np.random.Generator | None = None,
+    rng: np.random.Generator | int | None = None,
 ) -> RankIntervals:
     """Rank systems by mean score on common items, with simultaneous intervals of the ranks.
 
@@ -80,7 +81,7 @@ def rank_intervals(
     n_boot
         Draws of the largest |t|, at least 999.
     rng
-        Source of randomness; a generator of seed 0 where not given.
+        Source of randomness, or a seed; seed 0 where not given.
 
     Returns
     -------
@@ -114,7 +115,7 @@ def rank_intervals(
         raise ValueError(f"n_boot = {n_boot} must be at least 999")
     if np.isinf(table).any():
         raise ValueError("scores must be finite, NaN where missing")
-    keys = np.arange(len(table)) if clusters is None else as_keys("clusters", clusters)
+    keys = np.arange(len(table)) if clusters is None else as_clusters("clusters", clusters)
     if keys.shape != (len(table),):
         raise ValueError(f"clusters must have one key an item, ({len(table)},), not {keys.shape}")
     whole = ~np.isnan(table).any(axis=1)
@@ -131,7 +132,7 @@ def rank_intervals(
     if groups < 2:
         none = "one cluster gives no standard error: two are needed"
         return RankIntervals(value, None, None, mean, len(table), groups, missing, alpha, none)
-    source = np.random.default_rng(0) if rng is None else rng
+    source = generator(rng)
     shown = shown_better(table, codes, alpha=alpha, n_boot=n_boot, rng=source)
     low = 1 + np.count_nonzero(shown, axis=0)
     high = len(mean) - np.count_nonzero(shown, axis=1)

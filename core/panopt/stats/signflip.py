@@ -17,6 +17,7 @@ from math import exp, log, pi, sqrt
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from panopt.stats.generators import generator
 from panopt.stats.paired_data import cluster_sums, pair_up
 
 __all__ = ["PermutationTest", "permutation_test"]
@@ -71,7 +72,7 @@ def permutation_test(
     *,
     clusters: ArrayLike | None = None,
     n_perm: int = 9999,
-    rng: np.random.Generator | None = None,
+    rng: np.random.Generator | int | None = None,
 ) -> PermutationTest:
     """Test by flipping the signs of cluster sums of a - b that neither system is better.
 
@@ -85,7 +86,7 @@ def permutation_test(
     n_perm
         Sign patterns drawn, where the p-value is neither exact nor by saddlepoint; at least 99.
     rng
-        Source of randomness where they are drawn; a generator of seed 0 where not given.
+        Source of randomness where they are drawn; or a seed; seed 0 where not given.
 
     Returns
     -------
@@ -110,6 +111,7 @@ def permutation_test(
     """
     if n_perm < 99:
         raise ValueError(f"n_perm = {n_perm} must be at least 99")
+    source = generator(rng)
     pairs = pair_up(a, b, clusters)
     if not pairs.n:
         none = "there is no pair with both scores"
@@ -126,7 +128,7 @@ def permutation_test(
         p, exact, how = found, True, "exact, convolution of binomials"
     else:
         each = np.repeat(total, count.astype(np.intp))
-        p, exact, how = _off_lattice(each, n_perm, rng)
+        p, exact, how = _off_lattice(each, n_perm, source)
     if exact and differ <= _DYADIC:  # a whole number of patterns, which rounding need not blur
         p = round(p * 2.0**differ) / 2.0**differ
     return PermutationTest(
@@ -134,16 +136,13 @@ def permutation_test(
     )
 
 
-def _off_lattice(
-    total: Floats, n_perm: int, rng: np.random.Generator | None
-) -> tuple[float, bool, str]:
+def _off_lattice(total: Floats, n_perm: int, rng: np.random.Generator) -> tuple[float, bool, str]:
     if len(total) <= _ALL_PATTERNS:
         return _all_patterns(total), True, "exact, all sign patterns"
     square = total**2
     if len(total) >= _MANY and square.max() <= _LARGEST_SHARE * square.sum():
         return _saddlepoint(total), False, "saddlepoint approximation"
-    source = np.random.default_rng(0) if rng is None else rng
-    return _drawn(total, n_perm, source), False, f"{n_perm} sign patterns drawn"
+    return _drawn(total, n_perm, rng), False, f"{n_perm} sign patterns drawn"
 
 
 def _on_lattice(total: Floats, count: Floats) -> float | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from panopt.errors import AskError
+from panopt.errors import AskError, OutputError
 from panopt.records.report import CriterionReport, Report
 from panopt.records.schema import RESPONSE_KEY
 from panopt.stats.label_next import label_next
@@ -73,8 +73,14 @@ def write_label_sheet(report: Report, n: int, folder: Path) -> Written:
         Where a sheet with other content is there.
     """
     keep = [source.location for source in report.study.sources]
-    text = label_sheet(report, n)
-    return write_text(text, folder / SHEET, source="report", keep=keep, overwrite=False)
+    text, target = label_sheet(report, n), folder / SHEET
+    if target.is_file() and target.read_bytes() != text.encode():
+        raise OutputError(
+            "another sheet is there, which people may have filled in; move it, or choose another "
+            "--out",
+            target=str(target),
+        )
+    return write_text(text, target, source="report", keep=keep, overwrite=False)
 
 
 def _rows(part: CriterionReport, n: int, seed: int) -> Iterator[list[str]]:

@@ -66,6 +66,8 @@ def typed(home: str, values: Any, source: SourceFile, reading: Reading) -> Any: 
             text = values.cast(pa.string())
             filled = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
             default = {**DEFAULT_TEXT, "judge_kind": reading.judge_kind}.get(home)
+            if home == "judge" and reading.judge_kind == "human":
+                default = "human"  # labels need not say who gave them
             values = filled if default is None else pc.fill_null(filled, default)
         elif home in NUMBER_COLUMNS:
             values = _numbers_of(home, values, source, scores=home == "score")

@@ -95,5 +95,10 @@ def test_the_command_ends_in_how_many_more(run: Run, fails: Fails, table: Table)
     words = " ".join(ended.out.split())
     more = plan["plan"]["n"] - 30
     assert f"In short: about {more} more labels in all bring it to +-0.03; panopt analyze" in words
+    few = table("few.csv", "\n".join(["item,system,score", *some[:3], ""]))
+    ended = run("power", log, "--labels", few, "--labels-for", ".03")
+    assert "In short: too few labels to tell; panopt analyze --label-next" in " ".join(
+        ended.out.split()
+    )
     assert "no response has both" in fails("power", log, "--labels-for", ".03")
     assert "one question at a time" in fails("power", log, "--labels-for", ".03", "--cost")

@@ -71,12 +71,13 @@ def test_a_sheet_is_never_written_over(report: Report, tmp_path: Path) -> None:
     assert write_label_sheet(report, 5, tmp_path).state == "unchanged"
     filled = (tmp_path / SHEET).read_text().replace(",,,", ",ann,1,")
     (tmp_path / SHEET).write_text(filled)
-    with pytest.raises(OutputError, match="exists with other content"):
+    with pytest.raises(OutputError, match="people may have filled in"):
         write_label_sheet(report, 5, tmp_path)
     assert (tmp_path / SHEET).read_text() == filled
 
 
-def test_a_filled_sheet_is_read_as_labels(run: Run, table: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("who", ["ann", ""])
+def test_a_filled_sheet_is_read_as_labels(run: Run, table: Callable[..., Path], who: str) -> None:
     source = table(n=60)
     folder = source.parent / "out"
     asked = run("analyze", source, "--label-next", "20", "--out", folder, "--bootstrap", "0")
@@ -86,7 +87,7 @@ def test_a_filled_sheet_is_read_as_labels(run: Run, table: Callable[..., Path]) 
     rows = lines(sheet.read_text())
     assert len(rows) == 20
     for i, row in enumerate(rows):
-        row |= {"judge": "ann", "score": str(i % 3 % 2)}
+        row |= {"judge": who, "score": str(i % 3 % 2)}
     with sheet.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -100,7 +101,7 @@ def test_a_filled_sheet_is_read_as_labels(run: Run, table: Callable[..., Path]) 
     assert "mean by humans" in shown.out
     again = run("analyze", source, "--label-next", "20", "--out", folder, "--overwrite")
     assert again.code == 2
-    assert "exists with other content" in again.err
+    assert "people may have filled in" in again.err
 
 
 def test_label_next_below_one_is_refused(

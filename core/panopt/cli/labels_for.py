@@ -61,6 +61,8 @@ def _conclusion(found: Sequence[PlannedLabels], half_width: float) -> str:
     more = [max(one.plan.n - one.n_labelled, 0) for one in found if one.plan.n is not None]
     lost = sum(one.plan.n is None for one in found)
     text = f"about {sum(more):,} more labels in all bring it to +-{half_width:g}"
+    if not more and any(one.plan.now is None for one in found):
+        return "too few labels to tell; panopt analyze --label-next 20 writes a sheet to fill in"
     if not more:
         return f"no number of labels of these responses brings it to +-{half_width:g}"
     if not any(more):

@@ -39,6 +39,17 @@ def commands() -> list[str]:
     )
 
 
+def ran(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run one panopt command in a folder, its patterns filled in as a shell does."""
+    words = [sys.executable, "-c", "from panopt.cli import main; main()"]
+    words += [
+        str(path)
+        for word in shlex.split(line)[1:]
+        for path in (sorted(folder.glob(word)) if "*" in word else [word])
+    ]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """Copy the examples to a folder that the commands may write to."""
@@ -52,13 +63,7 @@ def test_commands_run(command: str, checkout: Path) -> None:
     if "--certificate" in command:  # another line makes it
         before = [line for line in commands() if line.startswith("panopt calibrate")]
     for line in (*before, command):
-        words = [sys.executable, "-c", "from panopt.cli import main; main()"]
-        words += [
-            str(path)
-            for word in shlex.split(line)[1:]
-            for path in (sorted(checkout.glob(word)) if "*" in word else [word])
-        ]
-        run = subprocess.run(words, cwd=checkout, capture_output=True, text=True, check=False)
+        run = ran(line, checkout)
         assert run.returncode == 0, run.stderr
         assert run.stdout
 
@@ -96,6 +101,32 @@ def test_readme_numbers_are_the_report_s() -> None:
         assert part.decisions is not None
     trusted = [part.decisions.counts()["trust"] for part in report.criteria if part.decisions]
     assert trusted == [52, 0]
+
+
+LOGS = "examples/logs/hanna-complexity"
+LABELS = "--labels examples/logs/labels/hanna-complexity.csv"
+CLAIMS = {
+    f"compare {LOGS}-*.eval": ["0.135 [0.109, 0.161]"],
+    f"gate {LOGS}-Human.eval {LOGS}-GPT-2.eval --max-drop 0.05": ["at least 0.100", "sure at 95%"],
+    f"power {LOGS}-*.eval --effect 0.02": ["449", "could show 0.044"],
+    f"power {LOGS}-*.eval {LABELS} --labels-for 0.05": ["14 more"],
+    f"analyze {LOGS}-*.eval {LABELS}": [
+        *("0.45 [0.40, 0.49]", "0.49 [0.46, 0.52]"),
+        *("41%", "0.38 more than the other", "(0.34 to 0.43)"),
+    ],
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_readme_claims_are_what_the_commands_say(claim: str) -> None:
+    told = " ".join(ran(f"panopt {claim}", ROOT).stdout.replace("│", " ").split())
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    for figure in CLAIMS[claim]:
+        assert figure in told
+        shown = (
+            figure.split(" [")[0] if figure.startswith("0.49") else figure.removesuffix(" other")
+        )
+        assert shown in text
 
 
 @pytest.mark.programs

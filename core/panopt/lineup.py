@@ -114,8 +114,9 @@ def line_ups(  # noqa: PLR0913 - options
         for place, study in enumerate(studies)
         for run in study.table["run"].unique().to_pylist()
     }
-    warnings = tuple(
-        f"{source.location}: {text}" for source in joint.sources for text in source.warnings
+    warnings = (
+        *_same_runs(studies, names),
+        *(f"{source.location}: {text}" for source in joint.sources for text in source.warnings),
     )
     found: list[Lineup] = []
     unfit: list[str] = []
@@ -212,6 +213,24 @@ def _same_tasks(studies: Sequence[Study], names: Sequence[str], *, force: bool) 
                 "numbered alike and be others; --force compares them all the same"
             )
         first = first or (name, tasks)
+
+
+def _same_runs(studies: Sequence[Study], names: Sequence[str]) -> tuple[str, ...]:
+    """Tell of a run that stands in two places: a copy shows no difference, whatever changed."""
+    seen: dict[str, str] = {}
+    told: dict[str, None] = {}
+    for study, name in zip(studies, names, strict=True):
+        own = set()
+        for source in study.sources:
+            keys = {source.sha256} if source.sha256 else set()
+            if source.format != "tables":  # whose runs may well be numbers
+                known = (*source.runs, *source.aliases)
+                keys |= {f"{source.format} run {run}" for run in known if run}
+            for key in keys & seen.keys():
+                told[f"{name} holds the same run as {seen[key]}: a copy shows no difference"] = None
+            own |= keys
+        seen = dict.fromkeys(own, name) | seen
+    return tuple(told)
 
 
 def _criteria(

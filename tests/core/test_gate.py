@@ -337,3 +337,36 @@ def test_a_log_is_never_overwritten(fails: Fails, table: Table) -> None:
     assert "this is a log that is read" in told
     told = fails("gate", old, new, "--max-drop", "0", "--junit", "x", "--summary", "x")
     assert "name one file" in told
+
+
+def test_only_an_earlier_verdict_is_overwritten(
+    run: Run, fails: Fails, table: Table, tmp_path: Path
+) -> None:
+    rows = "".join(f"i{k},m,{int(k % 3 > 0)}\n" for k in range(30))
+    old = table("old.csv", f"item,judge,score\n{rows}")
+    new = table("new.csv", f"item,judge,score\n{rows.replace('i1,m,1', 'i1,m,0')}")
+    for option in ("--junit", "--summary"):
+        mine = tmp_path / f"mine{option}"
+        mine.write_text("my own words")
+        told = fails("gate", old, new, "--max-drop", ".3", option, mine)
+        assert "a file that is no earlier verdict is there; name another" in told
+        assert mine.read_text() == "my own words"
+        told = fails("gate", old.parent, new, "--max-drop", ".3", option, new)
+        assert "this is a log that is read" in told
+        place = tmp_path / f"verdict{option}"
+        assert run("gate", old, new, "--max-drop", ".3", option, place).code == 0
+        first = place.read_text()
+        assert run("gate", old, new, "--max-drop", ".2", option, place).code == 0
+        assert place.read_text() != first
+
+
+def test_a_copy_of_the_baseline_passes_but_is_told_of(run: Run, shared: Path, table: Table) -> None:
+    rows = "".join(f"i{k},m,{int(k % 3 > 0)}\n" for k in range(30))
+    places = [table(f"{name}.csv", f"item,judge,score\n{rows}") for name in ("old", "new")]
+    told = json.loads(run("gate", *places, "--max-drop", ".3", "--json").out)
+    assert told["warnings"] == ["new holds the same run as old: a copy shows no difference"]
+    assert run("gate", *places, "--max-drop", ".3", "--strict").code == 2
+    logs = shared / "data" / "logs" / "promptfoo" / "made"
+    twice = logs / "panel5_base.json.gz", logs / "panel5_base.jsonl.gz"
+    told = json.loads(run("gate", *twice, "--max-drop", ".3", "--json").out)
+    assert "a copy shows no difference" in told["warnings"][0]

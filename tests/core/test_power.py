@@ -121,3 +121,20 @@ def test_bad_input_is_one_line(fails: Fails, table: Table) -> None:
     assert "other" in fails(*wanted, "--criterion", "other")
     assert "--column 'x' is not of the form" in fails(*wanted, "--column", "x")
     assert "--frobnicate" in fails(*wanted, "--frobnicate")
+
+
+@pytest.mark.parametrize(
+    ("question", "idle", "of"),
+    [
+        (("--effect", ".1"), ("--items", "9"), "--cost"),
+        (("--effect", ".1"), ("--se", ".1"), "--design"),
+        (("--design", "--se", ".1"), ("--power", ".9"), "--effect"),
+        (("--labels-for", ".1"), ("--alpha", ".1"), "--effect"),
+        (("--cost",), ("--max-judges", "3"), "--design and --effect"),
+    ],
+)
+def test_an_option_of_another_question_is_refused(
+    fails: Fails, question: tuple[str, ...], idle: tuple[str, ...], of: str
+) -> None:
+    told = fails("power", "nowhere.csv", *question, *idle)
+    assert f"{idle[0]} changes nothing with {question[0]}: it goes with {of}" in told

@@ -142,5 +142,6 @@ def test_V_11_power_shows_the_cost_before_the_run(run: Run, log: Path) -> None:
 
 def test_power_answers_one_question(fails: Fails, log: Path) -> None:
     for options in ((), ("--design", "--cost")):
-        assert "give --design or --cost" in fails("power", log, "--scale", "binary", *options)
+        told = fails("power", log, "--scale", "binary", *options)
+        assert "give --design, --cost, --effect or" in told
     assert "is no number" in fails("power", log, "--cost", "--price", "b=x")

@@ -194,8 +194,25 @@ def _refuse_overwriting(junit: Path | None, summary: Path | None, places: list[s
     for target in (junit, summary):
         if target is not None and target.resolve() in logs:
             raise OutputError("this is a log that is read; name another file", target=str(target))
+    for target, head in ((junit, "<testsuite"), (summary, "### panopt gate")):
+        if target is not None and head not in _beginning(target):
+            raise OutputError(
+                "a file that is no earlier verdict is there; name another", target=str(target)
+            )
     if junit is not None and summary is not None and junit.resolve() == summary.resolve():
         raise OutputError("--junit and --summary name one file", target=str(junit))
+
+
+def _beginning(target: Path) -> str:
+    """Give how an output that is there begins; as a verdict would where there is none."""
+    if not target.is_file() or not target.stat().st_size:
+        return "<testsuite ### panopt gate"
+    try:
+        with target.open("rb") as file:
+            return file.read(1000).decode(errors="replace")
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise OutputError(f"cannot be written ({why})", target=str(target)) from error
 
 
 def _write(target: Path | None, text: str, *, append: bool = False) -> None:

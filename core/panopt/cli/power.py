@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 import numpy as np
 import typer
 
+from panopt.cli.given import typed
 from panopt.cli.sources import (
     Columns,
     Criteria,
@@ -53,6 +54,19 @@ COST = "Cost"
 MOST_DESIGNS = 8
 
 
+_PLANS = ("--design", "--effect")
+
+#: The questions that each option goes with, by the name of its parameter.
+ANSWERS = {
+    "wanted": ("--effect",),
+    "alpha": ("--effect",),
+    "se": ("--design",),
+    **dict.fromkeys(("items", "epochs", "repeats", "price", "policies", "epsilon"), ("--cost",)),
+    **dict.fromkeys(("cost_call", "cost_item", "max_judges", "max_repeats"), _PLANS),
+    "level": ("--design", "--cost", "--labels-for"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
     """What one criterion's pilot says of the designs to come; `reason` where it says nothing."""
@@ -73,6 +87,7 @@ class _Wish(TypedDict):
 
 
 def power(  # noqa: C901, PLR0913 - one parameter an option, one branch a question
+    context: typer.Context,
     logs: Logs,
     *,
     design: Annotated[
@@ -161,6 +176,10 @@ def power(  # noqa: C901, PLR0913 - one parameter an option, one branch a questi
             "panopt power answers one question at a time: give --design, --cost, --effect or "
             "--labels-for"
         )
+    questions = {"--design": design, "--cost": cost, "--effect": effect is not None}
+    _refuse_others(
+        context, next((name for name, given in questions.items() if given), "--labels-for")
+    )
     if design and se is None:
         raise AskError("--design needs --se, the standard error that is wanted")
     from panopt.host import Host  # noqa: PLC0415 - the command line starts fast
@@ -271,6 +290,15 @@ def power(  # noqa: C901, PLR0913 - one parameter an option, one branch a questi
         sys.stdout.write(json.dumps(told, indent=2, allow_nan=False) + "\n")
     else:
         _show(planned, se)
+
+
+def _refuse_others(context: typer.Context, asked: str) -> None:
+    """Refuse an option of another question, which would change nothing."""
+    for name in typed(context, *ANSWERS):
+        if asked not in ANSWERS[name]:
+            option = "--power" if name == "wanted" else f"--{name.replace('_', '-')}"
+            where = " and ".join(ANSWERS[name])
+            raise AskError(f"{option} changes nothing with {asked}: it goes with {where}")
 
 
 def _as_dict(one: Planned) -> Mapping[str, object]:

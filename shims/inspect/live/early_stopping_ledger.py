@@ -109,8 +109,11 @@ class Ledger:
         self._place = {item: place for place, item in enumerate(self.items)}
         own = np.array([0.0 if baseline is None else baseline[item] for item in self.items])
         self._baseline = own
-        self._low = claim.low - float(own.max(initial=0.0 if baseline is None else -np.inf))
-        self._high = claim.high - float(own.min(initial=0.0 if baseline is None else np.inf))
+        self._low, self._high = claim.low, claim.high
+        if baseline is not None and claim.population == "dataset":
+            self._low, self._high = claim.low - float(own.max()), claim.high - float(own.min())
+        elif baseline is not None:  # items like these may differ by what none of these can
+            self._low, self._high = claim.low - claim.high, claim.high - claim.low
         shape = (epochs, len(self.items))
         self._ended = np.zeros(shape, dtype=np.bool_)
         self._lows = np.broadcast_to(claim.low - own, shape).copy()

@@ -99,6 +99,20 @@ def test_a_baseline_leaves_out_what_it_has_not() -> None:
     assert (now.low, now.high, now.estimate) == pytest.approx((-0.25, -0.25, -0.25))
 
 
+def test_items_like_these_may_differ_by_what_no_planned_one_can() -> None:
+    """A baseline that has all of few planned items right says nothing of those it gets wrong."""
+    ledger = ledger_of(
+        10, population="items like these", baseline={f"i{k}": 1.0 for k in range(10)}
+    )
+    for place in range(10):
+        ledger.end(f"i{place}", 1, float(place > 0))
+    now = ledger.interval()
+    alone = RunningInterval(alpha=0.05)
+    alone.update([0.0, *[0.5] * 9])
+    assert (now.low, now.high) == pytest.approx((2 * alone.low - 1, 2 * alone.high - 1))
+    assert now.high > 0  # the candidate may yet be better
+
+
 def test_what_ends_again_or_was_not_planned_changes_nothing() -> None:
     ledger = ledger_of(30)
     assert ledger.end("i0", 1, 1.0)
@@ -179,17 +193,17 @@ def share_missed(
 ) -> float:
     """Share of runs whose interval misses the truth at any time; alpha is .2."""
     rng = np.random.default_rng(7)
-    population: Population = "items like these" if case == "like these" else "dataset"
+    population: Population = "items like these" if case.endswith("like these") else "dataset"
     count = 0
     for _ in range(n_runs):
         chance = rng.beta(4 * p, 4 * (1 - p), n)
         values = (rng.random((epochs, n)) < chance).astype(float)
         baseline = None
         truth = p if case == "like these" else float(values.mean())
-        if case == "paired":
+        if case.startswith("paired"):
             own = (rng.random(n) < chance).astype(float)
             baseline = {f"i{k}": float(own[k]) for k in range(n)}
-            truth -= float(own.mean())
+            truth = 0.0 if case == "paired like these" else truth - float(own.mean())
         ledger = ledger_of(n, epochs=epochs, population=population, alpha=0.2, baseline=baseline)
         count += missed(ledger, values, truth, rng, fails=fails)
     return count / n_runs
@@ -202,6 +216,7 @@ CASES = [
     ("like these", 1, True, 0.6),
     ("like these", 3, False, 0.9),
     ("paired", 1, False, 0.9),
+    ("paired like these", 1, False, 0.9),
 ]
 
 

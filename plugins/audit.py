@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 
 from panopt.findings import Finding, Findings
 from panopt.records.audit_case import AuditCase, audit_case, days_of, flips_of, lengths_of, texts_of
-from panopt.records.audit_words import ASSUMED, MISSING, Tested, sentence, unit_of, worth_telling
+from panopt.records.audit_words import (
+    ASSUMED,
+    MISSING,
+    Tested,
+    scale_may_explain,
+    sentence,
+    unit_of,
+    worth_telling,
+)
 from panopt.records.families import family_of
 from panopt.records.versions import version_pairs
 from panopt.spec import hookimpl
@@ -60,6 +68,10 @@ Codes = NDArray[np.integer]
 _MOST_JUDGES = 24
 _MOST_LEVELS = 101
 _MONTH = 30.0
+_STRETCHED = (
+    "these answers are {:+.2g} by the scores that stand for quality: a judge that stretches such "
+    "differences, or passes only the best, shows this without any liking"
+)
 
 
 @hookimpl
@@ -76,8 +88,17 @@ def panopt_analyze(study: Study, matrix: Matrix, ask: Ask) -> Findings | None:
     tests = [test._replace(effect=effect) for test, effect in zip(made, adjusted, strict=True)]
     # That a later version lets the first named win more often says nothing of either system.
     sayable = [test for test in tests if not (panel.pairwise and test.name == "version_drift")]
-    worth = {(test.name, test.judge): test for test in worth_telling(sayable)}
-    rows = [_finding(matrix, test, headline=(test.name, test.judge) in worth) for test in tests]
+    binary = matrix.scale.levels is not None and matrix.scale.levels.size == 2
+    worth = {(test.name, test.judge): test for test in worth_telling(sayable, is_binary=binary)}
+    rows = [
+        _finding(
+            matrix,
+            test,
+            headline=(test.name, test.judge) in worth,
+            stretched=effect.shown() and scale_may_explain(test, is_binary=binary),
+        )
+        for test, effect in zip(tests, adjusted, strict=True)
+    ]
     found = {row.name.removesuffix("_pairs").removesuffix("_humans") for row in rows}
     rows += [_missing(matrix, name, why) for name, why in MISSING.items() if name not in found]
     return Findings(
@@ -310,8 +331,10 @@ def _over_time(panel: AuditCase) -> Iterator[Tested]:
 _AUDITS = (_self_preference, _length, _range, _repeats, _lean, _versions, _over_time)
 
 
-def _finding(matrix: Matrix, test: Tested, *, headline: bool) -> Finding:
-    effect = test.effect
+def _finding(matrix: Matrix, test: Tested, *, headline: bool, stretched: bool) -> Finding:
+    effect, warnings = test.effect, test.effect.notes
+    if stretched:
+        warnings = (*warnings, _STRETCHED.format(effect.details["quality"]))
     has = effect.low is not None and effect.high is not None
     assumed = ASSUMED.get(test.name)
     tested = {"p": effect.p, "p_adjusted": effect.p_adjusted}
@@ -334,7 +357,7 @@ def _finding(matrix: Matrix, test: Tested, *, headline: bool) -> Finding:
             *((assumed,) if assumed else ()),
             "the interval is for this number alone; p_adjusted counts all tests of the criterion",
         ),
-        warnings=effect.notes,
+        warnings=warnings,
         reason=effect.reason if effect.value is None else None,
         no_interval=effect.reason if effect.value is not None else None,
         details={**counts, **tested, **effect.details, **test.words},

@@ -142,6 +142,29 @@ def test_humans_judge_a_liking_where_they_labelled() -> None:
     assert not [note for note in found.notes if "judge gpt-4o" in note]
 
 
+@pytest.mark.parametrize("judges", [2, 4])
+def test_a_better_family_under_a_judge_of_another_scale_is_no_liking_to_tell_of(
+    judges: int,
+) -> None:
+    """One other judge tells no scale; pass and fail tell none to a judge that passes the best."""
+    rng = np.random.default_rng(5)
+    own = np.arange(600) % 4 == 1
+    quality = rng.normal(0.45 + 0.2 * own, 0.12)
+    seen = quality[:, None] + rng.normal(0, 0.08, (600, judges))
+    if judges == 2:
+        seen[:, 0] = 0.45 + 1.6 * (seen[:, 0] - 0.45)
+        scores, scale = np.clip(seen, 0, 1), "continuous:0:1"
+    else:
+        scores, scale = (seen > [0.7, 0.45, 0.45, 0.45]) * 1.0, "binary"
+    found = audited(study_of(scores, scale=[scale] * 600))
+    row = one(found, "self_preference", "gpt-4o")
+    assert row.low is not None
+    assert row.low > 0
+    assert not row.headline
+    assert "without any liking" in row.warnings[-1]
+    assert not [note for note in found.notes if "own family" in note]
+
+
 def test_judges_of_one_family_do_not_vouch_for_each_other() -> None:
     scores = seen(np.random.default_rng(4))
     scores[np.arange(240) % 4 == 1, :2] += 0.1

@@ -7,11 +7,20 @@ from typing import NamedTuple
 from panopt.findings import SubjectKind
 from panopt.stats.audit_effect import AuditEffect
 
-__all__ = ["ASSUMED", "MISSING", "Tested", "sentence", "unit_of", "worth_telling"]
+__all__ = [
+    "ASSUMED",
+    "MISSING",
+    "Tested",
+    "scale_may_explain",
+    "sentence",
+    "unit_of",
+    "worth_telling",
+]
 
 MOST_TOLD = 2
 #: With fewer systems of other families one cannot tell a family from a system.
 FEW_SYSTEMS = 6
+_STRETCH = 0.5  # by how much a judge may stretch one part of the scale beside another
 _SCORE = "score in [0, 1]"
 
 
@@ -129,8 +138,34 @@ def unit_of(name: str) -> str:
     return _TOLD[name].unit if name in _TOLD else _UNITS[name]
 
 
-def worth_telling(tests: list[Tested]) -> list[Tested]:
-    """Choose what a first look must show: shown beyond chance, large, the gravest kind first."""
+def scale_may_explain(test: Tested, *, is_binary: bool = False) -> bool:
+    """Tell whether a liking may be no more than another use of the scale.
+
+    Where the others find the favoured answers better (`details`: ``quality``), a judge that
+    stretches the upper part of the scale gives them more without any liking. One that stretches it
+    by half may be; by as much again where its use of the scale is not measured (one other judge),
+    or cannot be (pass or fail: a strict judge tells apart only the best).
+
+    Examples
+    --------
+    >>> told = {"quality": 0.2, "slope": 1.0}
+    >>> effect = AuditEffect(0.1, 0.05, 0.15, 0.02, 9.0, 0.01, 40, 10, 0.05, "", details=told)
+    >>> scale_may_explain(Tested("self_preference", "judge", effect, {}))
+    True
+    """
+    value, quality = test.effect.value, test.effect.details.get("quality")
+    if value is None or quality is None:
+        return False
+    slope = abs(test.effect.details.get("slope", 1.0))
+    is_measured = slope != 1.0 and not is_binary
+    return abs(value) <= abs(quality) * (_STRETCH * slope if is_measured else max(1.0, slope))
+
+
+def worth_telling(tests: list[Tested], *, is_binary: bool = False) -> list[Tested]:
+    """Choose what a first look must show: shown beyond chance, large, the gravest kind first.
+
+    `is_binary` says that scores are pass or fail; see :func:`scale_may_explain`.
+    """
     grave = list(_TOLD)
     by_humans = {(test.name.removesuffix("_humans"), test.judge) for test in tests if _human(test)}
     found: list[tuple[int, float, int, Tested]] = []
@@ -140,7 +175,7 @@ def worth_telling(tests: list[Tested]) -> list[Tested]:
             continue
         if (test.name, test.judge) in by_humans:  # humans have said what the panel may only guess
             continue
-        if not _of_family(test):
+        if not _of_family(test) or scale_may_explain(test, is_binary=is_binary):
             continue
         if (value if test.name in _ONE_WAY else abs(value)) >= _TOLD[test.name].least:
             found.append((grave.index(test.name), -abs(value), len(found), test))

@@ -48,6 +48,8 @@ class Slope(NamedTuple):
     weight: Floats
     panel: float
     """Slope on the panel's score; 1 where it is taken as that."""
+    quality: float
+    """Slope of the panel's score on what is asked about: how much better the panel finds it."""
 
 
 def demeaned(columns: Floats, groups: tuple[Codes, ...]) -> Floats:
@@ -97,22 +99,23 @@ def fit_slope(flat: Floats, *, exact: bool = False) -> tuple[Slope, ...]:
     own, shared = float(quality[0] @ gram @ quality[0]), float(gram[1] @ quality[0])
     if own > 0.0 and own - shared**2 / gram[1, 1] <= _NOTHING * own:
         return ()  # what is asked about moves as quality does
+    better = shared / float(gram[1, 1])
     itself = [(quality[0], quality[0])] if own > 0.0 else []
     parts = itself if exact else _parts(size)
     fits = [_two_stage(gram, rest, part, n, exact=exact) for part, rest in parts]
     solved = [fit for fit in fits if fit is not None]
     found = []
     if solved and len(solved) == len(fits):
-        found.append(_mean_slope(flat, solved))
+        found.append(_mean_slope(flat, solved, better))
         if exact or min(fit.strength for fit in solved) >= _STRONG:
             return tuple(found)
     value = float((gram[1, 0] - quality[0] @ gram[:, 1]) / gram[1, 1])
     weight = np.eye(size)[1] / gram[1, 1]
     plain = _Fit(value, 1.0, weight, _residual(value, 1.0, quality[0]), 0.0)
-    return (*found, _mean_slope(flat, [plain]))
+    return (*found, _mean_slope(flat, [plain], better))
 
 
-def _mean_slope(flat: Floats, fits: list[_Fit]) -> Slope:
+def _mean_slope(flat: Floats, fits: list[_Fit], better: float) -> Slope:
     k, size = len(fits), flat.shape[1]
     # A response's influence, weight times residual averaged over the fits, is a quadratic form.
     form = sum((np.outer(fit.weight, fit.left) for fit in fits), np.zeros((size, size))) / k
@@ -122,6 +125,7 @@ def _mean_slope(flat: Floats, fits: list[_Fit]) -> Slope:
         np.einsum("ij,ij->i", flat @ form, flat),
         flat @ weight,
         sum(fit.slope for fit in fits) / k,
+        better,
     )
 
 
@@ -231,7 +235,8 @@ def _one_effect(fit: Slope, codes: Codes, *, alpha: float, per: str) -> AuditEff
     se = sqrt((groups - 1.0) / groups * float(pulled @ pulled))
     df = effective - 1.0
     told = AuditEffect(
-        fit.value, None, None, se, df, None, n, groups, alpha, per, details={"slope": fit.panel}
+        *(fit.value, None, None, se, df, None, n, groups, alpha, per),
+        details={"slope": fit.panel, "quality": fit.quality},
     )
     return _with_interval(told)
 

@@ -194,8 +194,8 @@ def _compared(  # noqa: PLR0913 - options
         warnings.append(f"{copies:,} verdicts are copies out of a cache: no evidence of their own")
     if sources == "items+judges":
         notes.append(
-            f"differences are means over judges; means of systems are by "
-            f"{lineup.consensus.method}, with intervals over items"
+            f"differences are means over judges; means and ranks of systems are by "
+            f"{lineup.consensus.method}, with intervals over items alone: go by the differences"
         )
     if len(pairs) > 1:
         notes.append(

@@ -183,7 +183,8 @@ def agreement_with(
     Parameters
     ----------
     reference
-        Score of each system, larger the better, by its name or the name it goes by here.
+        Score of each system, larger the better, by its name, the name it goes by here, or
+        without its maker's name where that is its own.
     lineup, ask, rng
         What is compared, at which level, and the source of randomness.
 
@@ -196,7 +197,7 @@ def agreement_with(
         return (), ()
     names = [one.name for one in lineup.contenders]
     given = np.array(
-        [reference.get(one.name, reference.get(one.system, np.nan)) for one in lineup.contenders],
+        [_given(reference, one, lineup.contenders) for one in lineup.contenders],
         dtype=np.float64,
     )
     found = [k for k in range(len(names)) if not np.isnan(given[k])]
@@ -230,3 +231,11 @@ def agreement_with(
         few = [names[k] for k in found if k not in kept]
         notes.append(f"too few common items to stand by the reference: {', '.join(few)}")
     return results, tuple(notes)
+
+
+def _given(reference: Mapping[str, float], one: Contender, all_of: Sequence[Contender]) -> float:
+    """Give the reference score of one system, NaN for none."""
+    short = one.system.rpartition("/")[2]
+    alone = len({each.system for each in all_of if each.system.rpartition("/")[2] == short}) == 1
+    names = (one.name, one.system, *([short] if alone else []))
+    return next((reference[name] for name in names if name in reference), float("nan"))

@@ -240,10 +240,8 @@ def _checked(  # noqa: PLR0913 - the parts of one result
         rng=np.random.default_rng(seed),
     )
     if found.value is None or found.low is None or found.high is None:
-        raise AskError(
-            f"{where}: nothing can be shown with {found.n} common items in {found.n_clusters} "
-            f"clusters: {found.reason}"
-        )
+        one = "one common item" if found.n == 1 else f"{found.n:,} common items"
+        raise AskError(f"{where}: nothing can be shown with {one}: {found.reason}")
     # a drop of exactly the tolerated size is no larger one, whatever rounding makes of it
     status: Status = "inconclusive"
     if found.low > max_drop + 1e-12:

@@ -164,7 +164,7 @@ def test_a_candidate_that_lost_items_or_a_criterion_is_refused(rng: np.random.Ge
 
 
 def test_one_item_and_no_common_item_are_refused(rng: np.random.Generator) -> None:
-    with pytest.raises(AskError, match="nothing can be shown with 1 common items in 1 clusters"):
+    with pytest.raises(AskError, match="nothing can be shown with one common item: one cluster"):
         panopt.run_gate(side(rng.random(1)), side(rng.random(1)), max_drop=0.1)
     far = side(rng.random(3), item=["x", "y", "z"])
     with pytest.raises(AskError, match="no item is in two of what is compared"):

@@ -46,8 +46,9 @@ def _labels(part: CriterionReport, ask: Ask) -> tuple[str, ...]:
     if usable < needed:
         have = f"there are {usable}" if usable else "a few hundred are better"
         step = (
-            f"have people label {needed} or more responses drawn at random ({have}) and read them "
-            "with --labels FILE: without labels nothing can be promised"
+            f"have people label {needed} or more responses drawn at random ({have}; --label-next "
+            f"{needed} writes a sheet to fill in) and read them with --labels FILE: without labels "
+            "nothing can be promised"
         )
         return (step,)
     agreement = part.findings.named("human_agreement")

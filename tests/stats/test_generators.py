@@ -52,3 +52,14 @@ def test_none_is_seed_0_and_a_generator_itself() -> None:
 def test_clusters_without_a_key_are_refused(compared: Any, keys: list[object]) -> None:  # noqa: ANN401
     with pytest.raises(ValueError, match="clusters has missing entries"):
         compared(A, B, clusters=keys)
+
+
+def test_strata_without_a_key_and_pairs_that_are_none_are_refused() -> None:
+    wrong: Any = [None] * 25
+    with pytest.raises(ValueError, match="strata has missing entries"):
+        ppi.ppi_stratified(A, B, A, strata=wrong, strata_unlabeled=["a"] * 25)
+    for wrong in (9, (1, 2, 3), (None, 4), ("a", 4)):
+        with pytest.raises(ValueError, match=r"positives = .* must be two counts"):
+            ppi.rogan_gladen(5, 10, positives=wrong, negatives=(8, 10))
+    with pytest.raises(ValueError, match="order"):
+        ppi.label_next(["a", "b"], n=1, rng=0)

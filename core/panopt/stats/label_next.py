@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from panopt.stats.arrays import as_floats
 from panopt.stats.generators import generator
 from panopt.stats.ppi import DOUBT, LEAST
 from panopt.stats.ppi_case import numbers
@@ -114,7 +115,7 @@ def label_next(
     >>> plan.rows.tolist(), plan.chance.tolist()
     ([0, 7], [0.25, 0.25])
     """
-    keys = np.asarray(order, dtype=np.float64)
+    keys = as_floats("order", order)
     keys = keys[:, None] if keys.ndim == 1 else keys
     if keys.ndim != 2 or np.isnan(keys).any():
         raise ValueError("order must have the shape (responses,) or (responses, keys), without NaN")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from panopt.stats.arrays import as_keys
+from panopt.stats.arrays import as_clusters
 from panopt.stats.ppi import ppi_mean, regression_estimate
 from panopt.stats.ppi_case import Case, PpiEstimate, numbers
 from panopt.stats.ppi_table import mover
@@ -152,7 +152,8 @@ def ppi_stratified(  # noqa: PLR0913 - one argument an option
     (0.35, 0.5, 0.5)
     """
     labels, f, pool = _taken("", y, yhat, yhat_unlabeled)
-    mine, rest = as_keys("strata", strata), as_keys("strata_unlabeled", strata_unlabeled)
+    mine = as_clusters("strata", strata)
+    rest = as_clusters("strata_unlabeled", strata_unlabeled)
     for name, keys, size in (("strata", mine, labels.size), ("strata_unlabeled", rest, pool.size)):
         if keys.shape != (size,):
             raise ValueError(f"{name} must have the shape ({size},), not {keys.shape}")

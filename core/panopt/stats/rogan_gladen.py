@@ -96,9 +96,9 @@ def rogan_gladen(
     >>> round(found.value, 3), round(found.low, 3), round(found.high, 3)
     (0.6, 0.519, 0.687)
     """
-    _check("passed", passed, n)
-    _check("positives", *positives)
-    _check("negatives", *negatives)
+    _check("passed", (passed, n))
+    _check("positives", positives)
+    _check("negatives", negatives)
     if not 0.0 < alpha < 1.0:
         raise ValueError(f"alpha = {alpha} must lie strictly between 0 and 1")
     counts = np.array([passed, positives[0], negatives[1] - negatives[0]], dtype=np.float64)
@@ -145,7 +145,11 @@ def _edge(inside: Callable[[float], bool], grid: Floats, kept: int, step: int) -
     return good
 
 
-def _check(name: str, part: int, total: int) -> None:
-    whole = float(part).is_integer() and float(total).is_integer()
+def _check(name: str, counts: tuple[int, int]) -> None:
+    try:
+        part, total = map(float, counts)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} = {counts!r} must be two counts: a part and its total") from None
+    whole = part.is_integer() and total.is_integer()
     if not whole or not 0 <= part <= total or total < 1:
-        raise ValueError(f"{name} = {part} of {total} must be a count of at least one response")
+        raise ValueError(f"{name} = {part:g} of {total:g} must be a count of at least one response")

@@ -77,7 +77,8 @@ def run_gate(  # noqa: PLR0913 - options
     anytime
         Ask again and again while the candidate's run grows: at most `alpha` of runs fail that
         should not, at whichever of their looks. Bounds are wider; items that are not complete
-        yet are left out, so `max_missing` does not count. See :mod:`panopt.gate_anytime`.
+        yet are left out, and `max_missing` counts those alone that failed, which may be anything.
+        See :mod:`panopt.gate_anytime`.
     force
         Go on with other tasks, criteria or judges, verdicts from a cache, or missing items.
     host
@@ -118,7 +119,15 @@ def run_gate(  # noqa: PLR0913 - options
         notes |= dict.fromkeys(side.notes)
     alpha_low = alpha / len(pairs)
     checks = tuple(
-        anytime_check(side, pair, max_drop=max_drop, alpha=alpha, alpha_low=alpha_low)
+        anytime_check(
+            side,
+            pair,
+            max_drop=max_drop,
+            alpha=alpha,
+            alpha_low=alpha_low,
+            sources=(baseline, candidate)[side.contenders[pair[1]].place].sources,
+            max_missing=None if force else max_missing,
+        )
         if anytime
         else _checked(
             side,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,19 +12,22 @@ from panopt.lineup import Lineup
 from panopt.records.comparison import Missing
 from panopt.records.gate import GateCheck, Status
 from panopt.records.pairing import Contender
+from panopt.records.source import Source
 from panopt.stats.evalue import anytime_gate
 from panopt.stats.rule_names import RULES
 
 __all__ = ["anytime_check"]
 
 
-def anytime_check(
+def anytime_check(  # noqa: PLR0913 - options of one check
     side: Lineup,
     pair: tuple[int, int],
     *,
     max_drop: float,
     alpha: float,
     alpha_low: float,
+    sources: Sequence[Source] = (),
+    max_missing: float | None = None,
 ) -> GateCheck:
     """Hold one candidate to its baseline by the items that are complete so far.
 
@@ -34,18 +39,22 @@ def anytime_check(
         Drop that is tolerated.
     alpha, alpha_low
         Levels of the bound from above, and from below, each over all looks.
+    sources
+        What the candidate was read from: they tell how many of its responses failed.
+    max_missing
+        Share of the baseline's items that may have failed; None for any.
 
     Raises
     ------
     AskError
-        Where no item is complete, and for a panel whose scores of a response depend on others:
-        they change from look to look.
+        Where no item is complete, where more failed than may have, and for a panel whose scores of
+        a response depend on others: they change from look to look.
 
     Notes
     -----
     An item is complete when the candidate has as many responses to it as the baseline; a cluster,
-    when all of its items are. What is complete without a score may be anything: the candidate may
-    have failed there.
+    when all of its items are. What is complete without a score, and what failed, may be anything:
+    the candidate may fail on the hard ones. What is merely not there yet is left out.
     """
     old, new = pair
     baseline, candidate = side.contenders[old], side.contenders[new]
@@ -64,8 +73,20 @@ def anytime_check(
         done &= ~late[keys]
     if not (done & ~np.isnan(x) & ~np.isnan(y)).any():
         raise AskError(f"{where}: no item is complete and scored on both sides yet")
+    failed = _failed(side, candidate, sources)
+    n_asked, n_late = int(np.count_nonzero(asked)), int(np.count_nonzero(asked & ~done))
+    if max_missing is not None and min(failed, n_late) > max_missing * n_asked:
+        raise AskError(
+            f"{where}: {failed:,} responses of the candidate failed, {n_late:,} of {n_asked:,} "
+            "items of the baseline are not complete there: it may have failed on the hard ones; "
+            "--max-missing allows a larger share"
+        )
     drops = np.clip(x[done] - y[done], -1.0, 1.0)
     own = None if keys is None else keys[done]
+    failed = min(failed, n_late if keys is None else np.unique(keys[asked & ~done]).size)
+    drops = np.concatenate((drops, np.full(failed, np.nan)))
+    if own is not None:
+        own = np.concatenate((own, int(own.max()) + 1 + np.arange(failed)))
     below = anytime_gate(drops, max_drop=max_drop, alpha=alpha_low, clusters=own)
     above = anytime_gate(drops, max_drop=max_drop, alpha=alpha, clusters=own)
     status: Status = "inconclusive"
@@ -78,8 +99,10 @@ def anytime_check(
         "items are taken as they come: if those that finish first are the easy ones, wait",
     )
     if below.n_unknown:
-        notes = (*notes, f"{below.n_unknown:,} complete ones have no score and count as anything")
-    n_late = int(np.count_nonzero(asked & ~done))
+        notes = (
+            *notes,
+            f"{below.n_unknown:,} failed, or are complete without a score, and count as anything",
+        )
     return GateCheck(
         side.criterion,
         side.measure,
@@ -98,6 +121,14 @@ def anytime_check(
         items_needed=None,
         notes=notes,
     )
+
+
+def _failed(side: Lineup, one: Contender, sources: Sequence[Source]) -> int:
+    """Count the responses that failed in a contender's runs; in all of them where unnamed."""
+    runs = np.unique(side.matrix.response_ids["run"][one.responses]).tolist()
+    names = {side.matrix.names["run"][run] for run in runs}
+    own = [source for source in sources if names & set(source.runs)]
+    return sum(source.counts.errored for source in own or sources)
 
 
 def _answers(side: Lineup, one: Contender) -> NDArray[np.int64]:

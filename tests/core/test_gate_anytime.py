@@ -14,6 +14,7 @@ import panopt
 from panopt.errors import AskError
 from panopt.records.gate import Gate
 from panopt.records.gate_text import check_words, conclusion
+from panopt.records.source import Counts, Source
 from panopt.records.study import Study
 from panopt.stats.evalue import anytime_gate
 
@@ -96,7 +97,30 @@ def test_what_was_answered_and_not_scored_may_be_anything(rng: np.random.Generat
     (known,) = watched(side(x[10:]), side(y[10:])).checks
     assert check.low < known.low
     assert check.high > known.high
-    assert any("10 complete ones have no score" in note for note in check.notes)
+    assert any("10 failed, or are complete without a score" in note for note in check.notes)
+
+
+def test_what_failed_may_be_anything_and_too_much_of_it_is_refused(
+    rng: np.random.Generator,
+) -> None:
+    x, y = rng.random(100), rng.random(100)
+    counts = Counts(planned=100, scored=90, errored=10)
+    whole = side(y[:90])
+    part = Study(whole.table, (Source("log", "inspect", runs=("",), counts=counts),))
+    with pytest.raises(AskError, match="10 responses of the candidate failed, 10 of 100 items"):
+        watched(side(x), part)
+    (check,) = watched(side(x), part, max_missing=0.1).checks
+    peer = anytime_gate([*(x[:90] - y[:90]), *[np.nan] * 10], max_drop=0.05)
+    assert (check.low, check.high) == pytest.approx((peer.low, peer.high))
+    assert check.n_items == 90
+    assert check.high > watched(side(x), whole).checks[0].high  # which may still be to come
+    (forced,) = watched(side(x), part, force=True).checks
+    assert forced.high == check.high
+    many = [f"c{k // 10}" for k in range(100)]
+    clustered = side(y[:90], cluster=many[:90])
+    lost = Study(clustered.table, part.sources)
+    (check,) = watched(side(x, cluster=many), lost, max_missing=0.1).checks
+    assert (check.n_items, check.n_clusters) == (90, 10)  # those that failed are of one cluster
 
 
 def test_scores_that_depend_on_other_responses_are_refused(rng: np.random.Generator) -> None:

@@ -73,7 +73,8 @@ def analyze(study: Study, ask: Ask | None = None, *, host: Host | None = None) -
         part, troubles = _one_criterion(rows, matrix, ask, host, versions)
         parts.append(part)
         problems += troubles
-    return Report(study, ask, tuple(parts), versions, tuple(dict.fromkeys(problems)), inferred)
+    notes = (*inferred, *_strangers(study, ask))
+    return Report(study, ask, tuple(parts), versions, tuple(dict.fromkeys(problems)), notes)
 
 
 def versions_of(host: Host) -> dict[str, str]:
@@ -84,6 +85,13 @@ def versions_of(host: Host) -> dict[str, str]:
         for info in host.plugins
         if info.error is None
     }
+
+
+def _strangers(study: Study, ask: Ask) -> tuple[str, ...]:
+    """Tell of families of judges and systems that are not there: the names may be misspelt."""
+    known = {name.casefold() for column in ("judge", "system") for name in study.codes(column)[1]}
+    names = (name for name, _ in ask.families if name.casefold() not in known)
+    return tuple(f"family of {name!r}: no judge or system has this name" for name in names)
 
 
 def _check_certified(wanted: Mapping[str, None], ask: Ask) -> None:

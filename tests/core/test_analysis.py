@@ -184,3 +184,13 @@ def test_a_plugin_that_breaks_its_contract_in_aggregation_is_named(
     )
     with pytest.raises(PluginError, match="plugin 'odd', hook panopt_aggregate: gave no consensus"):
         analyze(study_of(), Ask(aggregate="best"), host=Host())
+
+
+def test_a_family_of_nobody_is_told_of() -> None:
+    study = Study.from_columns(
+        {"item": ["i", "j"], "judge": "Ann's judge", "system": "s", "score": [1, 0]}
+    )
+    families = (("ann's JUDGE", "acme"), ("S", "acme"), ("an's judge", "acme"))
+    notes = analyze(study, Ask(families=families)).notes
+    assert 'family of "an\'s judge": no judge or system has this name' in notes
+    assert sum("no judge or system" in note for note in notes) == 1

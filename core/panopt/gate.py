@@ -10,7 +10,7 @@ import numpy as np
 from panopt.errors import AskError
 from panopt.gate_anytime import anytime_check
 from panopt.host import Host
-from panopt.lineup import Lineup, line_ups
+from panopt.lineup import Lineup, line_ups, listed
 from panopt.records.ask import Ask
 from panopt.records.comparison import Missing
 from panopt.records.gate import Gate, GateCheck, Status
@@ -200,8 +200,8 @@ def _pairs(
         return [*pairs, (old[gone[0]], new[fresh[0]])]
     if (gone or (fresh and not pairs)) and not (force and pairs):
         raise AskError(
-            f"{names[0]} holds {', '.join(map(repr, old))}, {names[1]} {', '.join(map(repr, new))}:"
-            " say which is held against which with --system BASELINE=CANDIDATE"
+            f"{names[0]} holds {listed(list(old))}, {names[1]} {listed(list(new))}: say "
+            "which is held against which with --system BASELINE=CANDIDATE"
         )
     return pairs
 
@@ -212,8 +212,7 @@ def _named(text: str, old: dict[str, int], new: dict[str, int], names: tuple[str
         left, _, right = text.partition("=")
     for name, own, where in ((left, old, names[0]), (right, new, names[1])):
         if name not in own:
-            known = ", ".join(map(repr, own))
-            raise AskError(f"system {name!r} is not in {where}, which holds {known}")
+            raise AskError(f"system {name!r} is not in {where}, which holds {listed(list(own))}")
     return old[left], new[right]
 
 
@@ -296,7 +295,7 @@ def _missing(side: Lineup, old: int, new: int, where: str, max_missing: float | 
         raise AskError(
             f"{where}: {n:,} of {whole:,} items of the baseline have no score in the candidate "
             f"({', '.join(map(repr, found.examples))} ...): it may have failed on the hard ones; "
-            "--max-missing allows a larger share"
+            "--max-missing allows a larger share, --anytime a run that still grows"
         )
     return found
 

@@ -22,7 +22,7 @@ from panopt.records.scale import Scale
 from panopt.records.settle import settle_scales
 from panopt.records.study import Study
 
-__all__ = ["Lineup", "line_ups", "short_names"]
+__all__ = ["Lineup", "line_ups", "listed", "short_names"]
 
 #: Names that a message lists at most.
 MOST_NAMES = 5
@@ -191,7 +191,8 @@ def _lined_up(  # noqa: PLR0913, PLR0917 - the parts of one result
     )
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Name the first few of several in quotes, and count the rest."""
     more = len(names) - MOST_NAMES
     text = ", ".join(repr(name) for name in names[:MOST_NAMES])
     return f"{text} and {more} more" if more > 0 else text or "none"
@@ -207,7 +208,7 @@ def _same_tasks(studies: Sequence[Study], names: Sequence[str], *, force: bool) 
         if not tasks:
             continue
         if first is not None and not tasks & first[1]:
-            one, other = _listed(sorted(first[1])), _listed(sorted(tasks))
+            one, other = listed(sorted(first[1])), listed(sorted(tasks))
             raise AskError(
                 f"{first[0]} is of task {one}, {name} of task {other}: their items may be "
                 "numbered alike and be others; --force compares them all the same"
@@ -244,15 +245,15 @@ def _criteria(
                 if wanted not in own:
                     raise AskError(
                         f"criterion {wanted!r} was not judged in {name}, whose criteria are "
-                        f"{_listed(own)}"
+                        f"{listed(own)}"
                     )
         return studies, tuple(dict.fromkeys(ask.criterion)), ()
     common = [one for one in judged[0] if all(one in own for own in judged)]
     if common:
         left = sorted({one for own in judged for one in own} - set(common))
-        notes = (f"left out, as not all logs were judged by them: {_listed(left)}",) if left else ()
+        notes = (f"left out, as not all logs were judged by them: {listed(left)}",) if left else ()
         return studies, tuple(common), notes
-    told = "; ".join(f"{name} by {_listed(own)}" for own, name in zip(judged, names, strict=True))
+    told = "; ".join(f"{name} by {listed(own)}" for own, name in zip(judged, names, strict=True))
     if not force or any(len(own) != 1 for own in judged):
         mend = (
             "read one criterion of each as the other with --force"
@@ -329,7 +330,7 @@ def _mixed(rows: Study, matrix: Matrix, contenders: Sequence[Contender]) -> tupl
         sides = []
         for k in (0, other):
             own = [matrix.judges[j] for j in np.flatnonzero(asked[k]).tolist()]
-            sides.append(f"{contenders[k].name} by {_listed(own)}")
+            sides.append(f"{contenders[k].name} by {listed(own)}")
         told.append(f"not all were judged by the same judges: {', '.join(sides)}")
     prompts, names = rows.codes("prompt_hash")
     if names:

@@ -262,3 +262,10 @@ def test_a_reference_may_leave_out_makers(rng: np.random.Generator) -> None:
     (found,) = panopt.compare(study_of(scores), reference={"a": 1.0, "x/b": 2.0, "b": 3.0})
     assert "not in the reference: y/b" in found.notes  # b may be either
     assert found.reference
+
+
+def test_the_end_tells_of_many_items_left_out(rng: np.random.Generator) -> None:
+    whole = rng.random(40)
+    for lost, told in ((0, False), (2, False), (3, True), (20, True)):
+        found = compared(a=whole, b=np.where(np.arange(40) < lost, np.nan, whole**2))
+        assert ("were they the hard ones" in conclusion(found)) is told

@@ -12,6 +12,9 @@ __all__ = ["agreement_words", "by_mean", "conclusion", "lacking", "pair_words"]
 #: Names or pairs that a sentence lists at most.
 MOST = 5
 
+#: Share of items left out beyond which the end of a comparison says so.
+MANY = 0.05
+
 
 def conclusion(one: Comparison, names: Mapping[str, str] | None = None) -> str:
     """Say in a sentence or two what the comparison shows.
@@ -23,7 +26,17 @@ def conclusion(one: Comparison, names: Mapping[str, str] | None = None) -> str:
     names
         What to call contenders instead of their names.
     """
-    names = names or {}
+    text = _shown(one, names or {})
+    if any(_many(gone, pair) for pair in one.pairs for gone in (pair.missing_a, pair.missing_b)):
+        text += ". Many items lack a score and are left out: were they the hard ones, it may differ"
+    return text
+
+
+def _many(gone: Missing, pair: PairResult) -> bool:
+    return gone.n > MANY * (pair.n_items + gone.n)
+
+
+def _shown(one: Comparison, names: Mapping[str, str]) -> str:
     if len(one.pairs) == 1:
         return _of_pair(one.pairs[0], one.level, names)
     told = [pair for pair in one.pairs if pair.better(one.level) is not None]

@@ -112,25 +112,29 @@ def _systems(
 def _finding(
     matrix: Matrix, ask: Ask, of: NDArray[np.intp], *, failed: int, shown: bool
 ) -> Finding:
-    """Bound the mean of one system over its complete items."""
+    """Bound the mean of one system over its items in their first epoch.
+
+    That each alone tells the mean; means over more epochs would change with every epoch begun, and
+    each such number of epochs be one more chance to err.
+    """
     scores = _panel_mean(matrix)[of]
     items, epochs = matrix.items[of], matrix.response_ids["epoch"][of]
-    complete = _complete(matrix.response_ids["run"][of], items)
-    lows = np.where(np.isnan(scores), 0.0, scores)[complete]
-    highs = np.where(np.isnan(scores), 1.0, scores)[complete]
-    least, most, _ = by_cluster((lows, highs), matrix.clusters[of][complete])
+    first = _first_epoch(matrix.response_ids["run"][of], epochs)
+    lows = np.where(np.isnan(scores), 0.0, scores)[first]
+    highs = np.where(np.isnan(scores), 1.0, scores)[first]
+    least, most, _ = by_cluster((lows, highs), matrix.clusters[of][first])
     running = RunningInterval(alpha=1.0 - ask.level, intersect=False)
     running.update_between(least, most)
-    single = int(np.unique(epochs).size) == 1
-    if single:  # each that failed is an item, whose score could be anything
-        running.update_unknown(failed)
+    # An item without a first epoch failed there, or is not yet done: its score could be anything.
+    lost = np.setdiff1d(items, items[first]).size
+    single = bool(first.all())
+    running.update_unknown(failed if single else lost)
     warnings = []
+    if not single:
+        warnings.append("every item's first epoch alone counts: later ones are another look")
     if failed and not single:
         warnings.append(f"{failed} responses that failed are taken for no worse than the others")
-    if not complete.all():
-        left = np.unique(items[~complete]).size
-        warnings.append(f"{left} item(s) not yet answered in every epoch are left out")
-    if len(least) < np.unique(items[complete]).size:
+    if len(least) < np.unique(items[first]).size:
         warnings.append("clusters count by what is in of them: items still to come change them")
     system = int(matrix.systems[of[0]])
     value = running.estimate
@@ -148,21 +152,19 @@ def _finding(
         method=f"mean of the judges' scores; {running.method}",
         assumptions=_ASSUMED,
         warnings=tuple(warnings),
-        reason=None if value is not None else "no complete item has a score",
-        details={"n_unknown": running.n_unknown, "n_responses": int(np.count_nonzero(complete))},
+        reason=None if value is not None else "no item has a score",
+        details={"n_unknown": running.n_unknown, "n_responses": int(np.count_nonzero(first))},
         headline=shown,
     )
 
 
-def _complete(runs: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Mark responses to items that their run has answered as often as any other."""
+def _first_epoch(runs: NDArray[np.int32], epochs: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Mark the responses of their run's first epoch."""
     run = np.unique(runs, return_inverse=True)[1]
-    width = int(items.max()) + 1
-    cells, cell, count = np.unique(run * width + items, return_inverse=True, return_counts=True)
-    most = np.zeros(int(run.max()) + 1, dtype=count.dtype)
-    np.maximum.at(most, cells // width, count)
-    whole: NDArray[np.bool_] = count[cell] == most[run]
-    return whole
+    least = np.full(int(run.max()) + 1, np.iinfo(epochs.dtype).max, dtype=epochs.dtype)
+    np.minimum.at(least, run, epochs)
+    first: NDArray[np.bool_] = epochs == least[run]
+    return first
 
 
 def _panel_mean(matrix: Matrix) -> NDArray[np.float64]:

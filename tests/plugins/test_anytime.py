@@ -93,18 +93,20 @@ def test_hook_takes_failures_for_anything(judged: Judge) -> None:
     assert row.value == pytest.approx(silent[4:].mean())
 
 
-def test_hook_leaves_out_items_that_lack_epochs(judged: Judge) -> None:
+def test_hook_takes_the_first_epoch_that_later_ones_may_not_change(judged: Judge) -> None:
     items = sorted([f"i{i:02d}" for i in range(30)] * 2 + [f"i{i:02d}" for i in range(30, 40)])
-    epochs = [1, 2] * 30 + [1] * 10
+    epochs = [1, 2] * 30 + [1] * 9 + [2]  # the last item failed in its first
     case = judged(votes(70), item=items, epoch=epochs)
     found = found_in(case, partly(case.study, planned=200, errored=2))
     assert found is not None
     (row,) = found.rows
     running = RunningInterval(intersect=False)
-    running.update(votes(70).mean(axis=1)[:60].reshape(30, 2).mean(axis=1))
-    assert row.n == 30
+    running.update(votes(70).mean(axis=1)[[*range(0, 60, 2), *range(60, 69)]])
+    assert row.value == pytest.approx(running.estimate)
+    running.update_unknown(1)
+    assert row.n == 40
     assert (row.low, row.high) == pytest.approx((running.low, running.high))
-    assert "10 item(s) not yet answered in every epoch are left out" in row.warnings
+    assert "every item's first epoch alone counts" in row.warnings[0]
     assert any("2 responses that failed" in text for text in row.warnings)
 
 
@@ -129,7 +131,7 @@ def test_hook_has_a_reason_where_nothing_was_scored(judged: Judge) -> None:
     assert found is not None
     (row,) = found.rows
     assert (row.value, row.low) == (None, None)
-    assert row.reason == "no complete item has a score"
+    assert row.reason == "no item has a score"
 
 
 def test_hook_tells_systems_apart_and_shows_few(judged: Judge) -> None:

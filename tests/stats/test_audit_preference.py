@@ -305,6 +305,7 @@ def test_equal_lengths_and_no_lengths_give_a_reason() -> None:
         ({"own": np.zeros(9, dtype=bool)}, r"own has shape \(9,\); it must be \(10,\)"),
         ({"own": ["yes"] * 10}, "own .* must hold real numbers"),
         ({"clusters": np.zeros(9)}, r"clusters has shape \(9,\); it must be \(10,\)"),
+        ({"clusters": [None] * 10}, "clusters has missing entries"),
         ({"anchor": "crowd"}, r"anchor = 'crowd' must be one of \('panel', 'humans'\)"),
         ({"anchor": "humans", "rest": np.zeros((10, 2))}, "rest has 2 columns; against humans"),
         ({"alpha": 1.0}, "alpha = 1.0 must lie strictly between 0 and 1"),

@@ -313,6 +313,14 @@ def test_no_pair_has_no_value() -> None:
     assert paired_difference([], []).value is None
 
 
+@pytest.mark.parametrize("score", [0.6, 0.7, 0.8])
+def test_rounding_leaves_no_difference_off_its_interval(score: float) -> None:
+    found = paired_difference([score] * 20, [0.5] * 20)
+    low, high = ends(found)
+    assert found.value is not None
+    assert low <= found.value <= high
+
+
 def test_few_clusters_are_not_resampled_and_strong_skew_is_told() -> None:
     rng = np.random.default_rng(6)
     few = paired_difference(rng.random(6), rng.random(6), method="bca")

@@ -12,7 +12,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from panopt.stats.arrays import as_keys
+from panopt.stats.arrays import as_clusters
 from panopt.stats.audit_effect import (
     AuditEffect,
     check_alpha,
@@ -113,7 +113,7 @@ def time_drift(
     when = column("time", time, len(off))
     if np.isnan(when).any():
         raise ValueError("time must be a number for every response; leave the others out")
-    keys = when if runs is None else as_keys("runs", runs)
+    keys = when if runs is None else as_clusters("runs", runs)
     if keys.shape != off.shape:
         raise ValueError(f"runs has shape {keys.shape}; it must be {off.shape}, one a response")
     kept = ~np.isnan(off)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from panopt.stats.arrays import as_floats, as_keys
+from panopt.stats.arrays import as_clusters, as_floats
 from panopt.stats.multiple import holm
 from panopt.stats.paired import paired_difference
 from panopt.stats.paired_data import cluster_codes
@@ -212,7 +212,7 @@ def keyed(name: str, values: ArrayLike | None, n: int) -> NDArray[np.intp]:
     """Give keys as codes from 0 without gaps; each response its own where there are none."""
     if values is None:
         return np.arange(n)
-    keys = as_keys(name, values)
+    keys = as_clusters(name, values)
     if keys.shape != (n,):
         raise ValueError(f"{name} has shape {keys.shape}; it must be ({n},), one a response")
     return cluster_codes(keys)[0]

@@ -17,7 +17,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from panopt.stats.arrays import as_keys
+from panopt.stats.arrays import as_clusters
 from panopt.stats.confseq_closed import closed_form_low
 from panopt.stats.confseq_running import RunningInterval, one_dimension, within
 from panopt.stats.paired_data import cluster_codes
@@ -203,7 +203,7 @@ def by_cluster(
     least, most = ends
     if clusters is None:
         return least, most, np.arange(1, len(least) + 1)
-    keys = as_keys("clusters", clusters)
+    keys = as_clusters("clusters", clusters)
     if keys.shape != least.shape:
         raise ValueError(
             f"clusters must have the shape of the values, {least.shape}, not {keys.shape}"

@@ -272,7 +272,8 @@ def _few_differ(
         ahead = int(np.count_nonzero(pairs.a > pairs.b))
         behind = int(np.count_nonzero(pairs.a < pairs.b))
         low, high = tango_interval(ahead, behind, pairs.n, reach=reach)
-        return low * scale, high * scale, "score interval of Tango"
+        low, high = min(low * scale, sums.mean), max(high * scale, sums.mean)  # but for rounding
+        return low, high, "score interval of Tango"
     widest = 1.0 if bottom >= 0.0 and top <= 1.0 else None
     moved = sums.total != 0.0
     size = sums.n / sums.n_clusters

@@ -370,6 +370,9 @@ def test_triviaqa_gpt_4_favours_gpt_4_turbo_and_llama_3_8b_llamas(shared: Path) 
         assert row.low is not None
         assert row.low > 0
         assert row.details["liked_as_much"] == 0
+    # Its answers are right more often, too: beside judges alone that may be all there is to it.
+    assert "without any liking" in one(found, "self_preference", "GPT-4").warnings[-1]
+    assert not one(found, "self_preference_humans", "GPT-4").warnings
     assert one(found, "self_preference_humans", "Llama3-8B").headline
     # Most of what Llama judges give Llamas more than others do, humans give them too.
     large = one(found, "self_preference_humans", "Llama-70B")

@@ -156,6 +156,8 @@ def scale_may_explain(test: Tested, *, is_binary: bool = False) -> bool:
     value, quality = test.effect.value, test.effect.details.get("quality")
     if value is None or quality is None:
         return False
+    if is_binary and _human(test):  # pass or fail is all of quality: there is nothing to stretch
+        return False
     slope = abs(test.effect.details.get("slope", 1.0))
     is_measured = slope != 1.0 and not is_binary
     return abs(value) <= abs(quality) * (_STRETCH * slope if is_measured else max(1.0, slope))

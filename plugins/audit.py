@@ -69,8 +69,8 @@ _MOST_JUDGES = 24
 _MOST_LEVELS = 101
 _MONTH = 30.0
 _STRETCHED = (
-    "these answers are {:+.2g} by the scores that stand for quality: a judge that stretches such "
-    "differences, or passes only the best, shows this without any liking"
+    "those who stand for quality give such answers {:+.2g} themselves: a judge that sees that "
+    "difference larger or smaller, or passes only the best, shows this without any liking"
 )
 
 

@@ -19,7 +19,7 @@ from panopt.records.pairing import by_item_and_judge
 from panopt.records.study import Study
 from panopt.standings import agreement_with, missing_of, order_of, standings_of
 from panopt.stats.detectable import detectable_effect
-from panopt.stats.judge_sample import judged_difference
+from panopt.stats.judge_sample import JudgedDifference, judged_difference
 from panopt.stats.multiple import benjamini_hochberg, holm
 from panopt.stats.paired import Method, paired_difference
 from panopt.stats.paired_wins import win_rate
@@ -250,6 +250,7 @@ def _pair(  # noqa: PLR0913 - the parts of one result
     seen = of_judge[a] - of_judge[b]
     means = _column_means(seen)
     value, low, high, se = found.value, found.low, found.high, found.se
+    freedom = found.n_clusters - 1
     how, reason, notes = found.method, found.reason, found.notes
     n, n_clusters = found.n, found.n_clusters
     if sources == "items":
@@ -266,6 +267,7 @@ def _pair(  # noqa: PLR0913 - the parts of one result
         judged = judged_difference(seen, clusters=used, alpha=alpha)
         value, low, high, se = judged.value, judged.low, judged.high, judged.se
         n, n_clusters = judged.n, judged.n_clusters
+        freedom = _freedom(judged, alpha)
         how, reason, notes = f"items and {judged.n_judges} judges, t", judged.reason, ()
         p, exact, p_how = judged.p, False, "t"
     if p is None and reason is None:
@@ -286,7 +288,7 @@ def _pair(  # noqa: PLR0913 - the parts of one result
         win_high=won.high,
         n_items=n,
         n_clusters=n_clusters,
-        detectable=_detectable(se, n_clusters, alpha),
+        detectable=_detectable(se, freedom + 1, alpha),
         missing_a=missing_of(items, there & ~here, a),
         missing_b=missing_of(items, here & ~there, b),
         of_judge=dict(zip(lineup.matrix.judges, map(_number, means.tolist()), strict=True)),
@@ -302,6 +304,17 @@ def _detectable(se: float | None, n: int, alpha: float) -> float | None:
     if se is None or se <= 0.0 or n < 2:
         return None
     return detectable_effect(se * n**0.5, n, alpha=alpha)
+
+
+def _freedom(found: JudgedDifference, alpha: float) -> int:
+    """Give the degrees of freedom at which t reaches as far as the interval over judges does."""
+    from scipy.special import stdtr  # noqa: PLC0415 - scipy is imported late
+
+    if found.low is None or found.high is None or not found.se:
+        return 0
+    reach, freedom = (found.high - found.low) / 2.0 / found.se, np.arange(1, found.n_clusters)
+    wide = 2.0 * stdtr(freedom, -reach) >= alpha * (1.0 - 1e-9)  # t reaches so far, or farther
+    return max(1, int(np.count_nonzero(wide)))
 
 
 def _clusters_of_all(lineup: Lineup, seen: Floats) -> NDArray[np.intp] | None:

@@ -17,6 +17,7 @@ from panopt.records.comparison import Comparison
 from panopt.records.comparison_text import conclusion, lacking, pair_words
 from panopt.records.study import Study
 from panopt.standings import ranked_together
+from panopt.stats.judged_power import judged_power
 
 
 class Ended(Protocol):
@@ -269,3 +270,23 @@ def test_the_end_tells_of_many_items_left_out(rng: np.random.Generator) -> None:
     for lost, told in ((0, False), (2, False), (3, True), (20, True)):
         found = compared(a=whole, b=np.where(np.arange(40) < lost, np.nan, whole**2))
         assert ("were they the hard ones" in conclusion(found)) is told
+
+
+def test_what_could_be_shown_over_judges_is_shown_four_times_in_five() -> None:
+    """Few judges that differ tell less than their standard error does: t has two degrees there."""
+    draws, rng = [], np.random.default_rng(3)
+    own, rest = 0.002, 0.01
+    for _ in range(30):
+        rows: dict[str, list[Any]] = {name: [] for name in ("item", "judge", "system", "score")}
+        for judge in "xyz":
+            gap = rng.normal(0, own**0.5) + rng.normal(0, rest**0.5, 40)
+            for k, (low, high) in enumerate(zip(0.4 - gap / 2, 0.4 + gap / 2, strict=True)):
+                for system, score in (("a", low), ("b", high)):
+                    for name, value in zip(rows, (f"i{k}", judge, system, score), strict=True):
+                        rows[name].append(value)
+        study = Study.from_columns({**rows, "scale": "continuous:-1:2"})
+        (found,) = panopt.compare(study, sources="items+judges", ask=panopt.Ask(aggregate="mean"))
+        draws.append(3.0 * (found.pairs[0].detectable or np.nan))  # scores are on a third here
+    told = float(np.sqrt(np.mean(np.square(draws))))
+    power = judged_power(told, judges=3, items=40, judge=own, item=0.0, rest=rest)
+    assert 0.7 < power < 0.9

@@ -69,15 +69,19 @@ class Lineup:
 
 
 def short_names(places: Sequence[str]) -> tuple[str, ...]:
-    """Name places by the last part of their paths, or by all of it where that is not unique.
+    """Name places by the last part of their paths, or by as many parts as keep them apart.
 
     Examples
     --------
-    >>> short_names(["runs/base.json.gz", "runs/cand.json"]), short_names(["a/x.csv", "b/x.csv"])
+    >>> short_names(["r/base.json.gz", "r/cand.json"]), short_names(["r/a/x.csv", "r/b/x.csv"])
     (('base', 'cand'), ('a/x.csv', 'b/x.csv'))
     """
-    short = [Path(place.rstrip("/")).name.split(".")[0] or place for place in places]
-    return tuple(short if len(set(short)) == len(short) else places)
+    paths = [Path(place.rstrip("/")) for place in places]
+    short = [path.name.split(".")[0] or place for path, place in zip(paths, places, strict=True)]
+    deepest = max((len(path.parts) for path in paths), default=0)
+    tails = (["/".join(path.parts[-k:]) for path in paths] for k in range(1, deepest))
+    apart_from_others = (names for names in (short, *tails) if len(set(names)) == len(names))
+    return tuple(next(apart_from_others, places))
 
 
 def line_ups(  # noqa: PLR0913 - options

@@ -138,6 +138,9 @@ def plan_effect(  # noqa: PLR0913 - options
         raise AskError(f"alpha = {alpha} must lie strictly between 0 and 1")
     if not alpha < power < 1.0:
         raise AskError(f"power = {power} must lie strictly between alpha = {alpha} and 1")
+    for name, cost in (("cost_call", cost_call), ("cost_item", cost_item)):
+        if not 0.0 <= cost < float("inf"):
+            raise AskError(f"{name} = {cost} must be a finite number, not below 0")
     from scipy.special import ndtri  # noqa: PLC0415 - scipy is imported late
 
     se = effect / float(ndtri(1.0 - alpha / sides) + ndtri(power))

@@ -166,6 +166,8 @@ def _placed(one: Standing, k: int, order: Order) -> Standing:
         return one
     if strengths.low is None or strengths.high is None:
         return one
+    if k not in strengths.systems:  # it shares no item with another
+        return one
     at = strengths.systems.index(k)
     return replace(
         one,

@@ -290,3 +290,12 @@ def test_what_could_be_shown_over_judges_is_shown_four_times_in_five() -> None:
     told = float(np.sqrt(np.mean(np.square(draws))))
     power = judged_power(told, judges=3, items=40, judge=own, item=0.0, rest=rest)
     assert 0.7 < power < 0.9
+
+
+def test_a_system_without_common_items_stands_beside_the_others(rng: np.random.Generator) -> None:
+    scores = {name: np.full(60, np.nan) for name in "abc"}
+    scores["a"][:30], scores["b"][:30], scores["c"][30:] = rng.random((3, 30))
+    (found,) = panopt.compare(study_of(scores))
+    assert [each.strength is None for each in found.standings] == [False, False, True]
+    assert [pair.value is None for pair in found.pairs] == [False, True, True]
+    assert conclusion(found)

@@ -139,6 +139,7 @@ def test_one_system_gives_the_bound_of_two_that_have_nothing_in_common() -> None
         ({"effect": 4.0}, r"effect = 4\.0 must lie in \(0, 1\]"),
         ({"effect": 0.1, "alpha": 0.0}, r"alpha = 0\.0 must lie strictly between 0 and 1"),
         ({"effect": 0.1, "power": 1.0}, r"power = 1\.0 must lie strictly between alpha = 0\.05"),
+        ({"effect": 0.1, "cost_call": -1.0}, r"cost_call = -1\.0 must be a finite number"),
         ({"effect": 0.1, "max_judges": 0}, "max_judges = 0 must be 1 or more"),
     ],
 )

@@ -53,7 +53,8 @@ __all__ = [
 _MOST_SHOWN = 8  # systems whose number a first look shows
 
 _ASSUMED = (
-    "items come in an order that does not depend on their scores: those in are no easier ones",
+    "the items' planned order does not depend on their scores",
+    "where a source does not tell that order, those that ended first are no easier ones",
     "the judges' scores stand for the truth",
 )
 
@@ -69,8 +70,8 @@ def panopt_analyze(study: Study, matrix: Matrix, ask: Ask) -> Findings | None:
     systems = np.unique(matrix.systems[of_partial]).tolist()
     shown = len(systems) <= _MOST_SHOWN
     rows = tuple(
-        _finding(matrix, ask, of, failed=failed, shown=shown)
-        for of, failed in _systems(matrix, partial, systems)
+        _finding(matrix, ask, of, failed=failed, waiting=waiting, shown=shown)
+        for of, failed, waiting in _systems(matrix, partial, systems)
     )
     note = (
         f"{matrix.criterion}: not all planned responses are there: while a run goes on, or if it "
@@ -100,17 +101,17 @@ def _found(counts: Counts) -> int:
 
 def _systems(
     matrix: Matrix, partial: dict[int, Counts], systems: list[int]
-) -> Iterator[tuple[NDArray[np.intp], int]]:
-    """Give the responses of each system, and how many more failed; those of its runs alone."""
+) -> Iterator[tuple[NDArray[np.intp], int, int]]:
+    """Give the responses of each system, and how many failed, and wait; those of its runs alone."""
     runs = matrix.response_ids["run"]
     for code in systems:
         of = np.flatnonzero(matrix.systems == code)
-        failed = sum(counts.errored for run, counts in partial.items() if np.any(runs[of] == run))
-        yield of, failed
+        own = [counts for run, counts in partial.items() if np.any(runs[of] == run)]
+        yield of, sum(each.errored for each in own), sum(each.waiting for each in own)
 
 
-def _finding(
-    matrix: Matrix, ask: Ask, of: NDArray[np.intp], *, failed: int, shown: bool
+def _finding(  # noqa: PLR0913 - the parts of one finding
+    matrix: Matrix, ask: Ask, of: NDArray[np.intp], *, failed: int, waiting: int, shown: bool
 ) -> Finding:
     """Bound the mean of one system over its items in their first epoch.
 
@@ -126,9 +127,10 @@ def _finding(
     running = RunningInterval(alpha=1.0 - ask.level, intersect=False)
     running.update_between(least, most)
     # An item without a first epoch failed there, or is not yet done: its score could be anything.
+    # Quick responses come first, and may be the right ones: those begun before them wait.
     lost = np.setdiff1d(items, items[first]).size
     single = bool(first.all())
-    running.update_unknown(failed if single else lost)
+    running.update_unknown(failed + waiting if single else max(lost, waiting))
     warnings = []
     if not single:
         warnings.append("every item's first epoch alone counts: later ones are another look")

@@ -54,7 +54,8 @@ def anytime_check(  # noqa: PLR0913 - options of one check
     -----
     An item is complete when the candidate has as many responses to it as the baseline; a cluster,
     when all of its items are. What is complete without a score, and what failed, may be anything:
-    the candidate may fail on the hard ones. What is merely not there yet is left out.
+    the candidate may fail on the hard ones; so may what takes longer than others planned later.
+    What is merely not there yet is left out.
     """
     old, new = pair
     baseline, candidate = side.contenders[old], side.contenders[new]
@@ -73,7 +74,7 @@ def anytime_check(  # noqa: PLR0913 - options of one check
         done &= ~late[keys]
     if not (done & ~np.isnan(x) & ~np.isnan(y)).any():
         raise AskError(f"{where}: no item is complete and scored on both sides yet")
-    failed = _failed(side, candidate, sources)
+    failed, waiting = _failed(side, candidate, sources)
     n_asked, n_late = int(np.count_nonzero(asked)), int(np.count_nonzero(asked & ~done))
     if max_missing is not None and min(failed, n_late) > max_missing * n_asked:
         raise AskError(
@@ -83,7 +84,7 @@ def anytime_check(  # noqa: PLR0913 - options of one check
         )
     drops = np.clip(x[done] - y[done], -1.0, 1.0)
     own = None if keys is None else keys[done]
-    failed = min(failed, n_late if keys is None else np.unique(keys[asked & ~done]).size)
+    failed = min(failed + waiting, n_late if keys is None else np.unique(keys[asked & ~done]).size)
     drops = np.concatenate((drops, np.full(failed, np.nan)))
     if own is not None:
         own = np.concatenate((own, int(own.max()) + 1 + np.arange(failed)))
@@ -101,7 +102,7 @@ def anytime_check(  # noqa: PLR0913 - options of one check
     if below.n_unknown:
         notes = (
             *notes,
-            f"{below.n_unknown:,} failed, or are complete without a score, and count as anything",
+            f"{below.n_unknown:,} failed, have no score, or were overtaken, and count as anything",
         )
     return GateCheck(
         side.criterion,
@@ -123,12 +124,13 @@ def anytime_check(  # noqa: PLR0913 - options of one check
     )
 
 
-def _failed(side: Lineup, one: Contender, sources: Sequence[Source]) -> int:
-    """Count the responses that failed in a contender's runs; in all of them where unnamed."""
+def _failed(side: Lineup, one: Contender, sources: Sequence[Source]) -> tuple[int, int]:
+    """Count what failed, and what others overtook, in a contender's runs; in all where unnamed."""
     runs = np.unique(side.matrix.response_ids["run"][one.responses]).tolist()
     names = {side.matrix.names["run"][run] for run in runs}
     own = [source for source in sources if names & set(source.runs)]
-    return sum(source.counts.errored for source in own or sources)
+    counts = [source.counts for source in own or sources]
+    return sum(each.errored for each in counts), sum(each.waiting for each in counts)
 
 
 def _answers(side: Lineup, one: Contender) -> NDArray[np.int64]:

@@ -153,6 +153,12 @@ class Header:
         return items * (epochs if isinstance(epochs, int) else 1)
 
     @property
+    def sample_ids(self) -> tuple[str, ...]:
+        """Ids of the items in the order in which they are planned; none where the log has none."""
+        ids = _section(self.eval, "dataset").get("sample_ids")
+        return tuple(map(str, ids)) if isinstance(ids, list) else ()
+
+    @property
     def stopped(self) -> tuple[int, str] | None:
         """How many samples early stopping did not begin, and why; None where it was no fewer."""
         section = _section(self.results, "early_stopping")

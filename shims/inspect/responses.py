@@ -125,7 +125,19 @@ class Responses:
             declined=int(np.count_nonzero(judged & ~decided & declined)),
             errored=int(np.count_nonzero(fate == ERRORED)),
             invalidated=int(np.count_nonzero(fate == INVALIDATED)),
+            waiting=self._waiting(),
         )
+
+    def _waiting(self) -> int:
+        """Count the items whose first epoch is not in the log, planned before one whose is."""
+        place = {name: k for k, name in enumerate(self.header.sample_ids)}
+        first = min(self.epochs, default=1)
+        found = {
+            place[name]
+            for name, epoch in zip(self.ids, self.epochs, strict=True)
+            if epoch == first and name in place
+        }
+        return max(found) + 1 - len(found) if found else 0
 
     def remarks(self) -> tuple[list[str], list[str]]:
         """Say what is worth a note, and what spoils conclusions."""

@@ -93,6 +93,36 @@ def test_hook_takes_failures_for_anything(judged: Judge) -> None:
     assert row.value == pytest.approx(silent[4:].mean())
 
 
+def test_hook_takes_what_others_overtook_for_anything(judged: Judge) -> None:
+    """The mean of what ended first misses; with what they overtook it holds at every look."""
+    rng, missed, naive, runs = np.random.default_rng(3), 0, 0, 12
+    for _ in range(runs):
+        right = rng.random(60) < 0.5
+        ends = np.arange(60) + np.where(right, 0.5, 45.0)
+        bad = worse = False
+        for now in (25.0, 40.0, 55.0):
+            there = np.flatnonzero(ends <= now)
+            waiting = int(there.max()) + 1 - there.size
+            case = judged(right[there, None].astype(np.float64))
+            study = partly(case.study, planned=60)
+            (source,) = study.sources
+            counts = replace(source.counts, waiting=waiting)
+            found = found_in(case, Study(study.table, (replace(source, counts=counts),)))
+            plain = found_in(case, study)
+            assert found is not None
+            assert plain is not None
+            (row,), (other,) = found.rows, plain.rows
+            assert row.low is not None
+            assert row.high is not None
+            assert other.low is not None
+            bad |= not row.low <= 0.5 <= row.high
+            worse |= other.low > 0.5
+        missed += bad
+        naive += worse
+    assert missed <= 1
+    assert naive >= runs // 2
+
+
 def test_hook_takes_the_first_epoch_that_later_ones_may_not_change(judged: Judge) -> None:
     items = sorted([f"i{i:02d}" for i in range(30)] * 2 + [f"i{i:02d}" for i in range(30, 40)])
     epochs = [1, 2] * 30 + [1] * 9 + [2]  # the last item failed in its first

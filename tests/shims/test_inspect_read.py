@@ -12,6 +12,7 @@ from typing import Any
 
 import fsspec
 import pytest
+from inspect_ai.log import read_eval_log, write_eval_log
 
 from panopt.errors import SourceError
 from panopt.reading import read as panopt_read
@@ -226,6 +227,20 @@ def test_programs_are_told_from_judges(shared: Path) -> None:
     study = read(log)
     assert study.criteria == ("match",)
     assert set(study.table["judge_kind"].to_pylist()) == {"program"}
+
+
+@pytest.mark.parametrize("tier", ["fast", "api"])
+def test_counts_tell_what_others_overtook(inspect_logs: Path, tmp_path: Path, tier: str) -> None:
+    log = read_eval_log(str(inspect_logs / "epochs.eval"))
+    assert log.samples is not None
+    ids = log.eval.dataset.sample_ids
+    assert ids is not None
+    there = {ids[place] for place in (0, 2, 5)}
+    log.samples = [sample for sample in log.samples if sample.id in there and sample.epoch == 1]
+    log.status, log.results = "started", None
+    write_eval_log(log, str(tmp_path / "running.eval"))
+    counts = read(tmp_path / "running.eval", tier).sources[0].counts
+    assert (counts.planned, counts.scored, counts.waiting) == (30, 3, 3)
 
 
 def test_counts_tell_what_became_of_every_response(inspect_logs: Path, make_eval: MakeEval) -> None:

@@ -122,6 +122,9 @@ class Counts:
     """The system (or the framework) failed before a response could be judged."""
     invalidated: int = 0
     """Marked invalid in the log: kept out of every number."""
+    waiting: int = 0
+    """Not found, though planned before one of their epoch that was: of the first epoch. They run
+    still, most likely, and what takes long may be hard. 0, too, where the source tells no order."""
 
 
 @dataclass(frozen=True, slots=True)

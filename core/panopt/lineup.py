@@ -15,6 +15,7 @@ from panopt.host import Host
 from panopt.reading import apart
 from panopt.records.arrow import coded
 from panopt.records.ask import Ask
+from panopt.records.comparison import UNLIKE
 from panopt.records.consensus import Consensus
 from panopt.records.matrix import Matrix
 from panopt.records.pairing import Contender, Items, by_item, line_up, no_common_items
@@ -335,7 +336,7 @@ def _mixed(rows: Study, matrix: Matrix, contenders: Sequence[Contender]) -> tupl
         for k in (0, other):
             own = [matrix.judges[j] for j in np.flatnonzero(asked[k]).tolist()]
             sides.append(f"{contenders[k].name} by {listed(own)}")
-        told.append(f"not all were judged by the same judges: {', '.join(sides)}")
+        told.append(f"{UNLIKE[0]}: {', '.join(sides)}")
     prompts, names = rows.codes("prompt_hash")
     if names:
         told += _other_prompts(prompts[votes.row], of, matrix, contenders)
@@ -359,5 +360,5 @@ def _other_prompts(
         for other in range(contender):
             if (judge, other) in by and not own & by[judge, other]:
                 sides = f"{contenders[other].name} than for {contenders[contender].name}"
-                return [f"judge {matrix.judges[judge]!r} was given another prompt for {sides}"]
+                return [f"judge {matrix.judges[judge]!r} {UNLIKE[1]} {sides}"]
     return []

@@ -299,3 +299,17 @@ def test_a_system_without_common_items_stands_beside_the_others(rng: np.random.G
     assert [each.strength is None for each in found.standings] == [False, False, True]
     assert [pair.value is None for pair in found.pairs] == [False, True, True]
     assert conclusion(found)
+
+
+def test_the_end_tells_of_sides_that_were_not_judged_alike() -> None:
+    rows: dict[str, list[Any]] = {name: [] for name in ("item", "system", "judge", "prompt_hash")}
+    for k in range(40):
+        for system, judge in (("a", "x"), ("b", "y")):
+            for name, value in zip(rows, (f"i{k}", system, judge, judge), strict=True):
+                rows[name].append(value)
+    score = [float(k % 3 > 0) if k % 2 else 1.0 for k in range(80)]
+    for judges, told in ((rows["judge"], "the same judges"), ("x", "another prompt")):
+        study = Study.from_columns({**rows, "judge": judges, "score": score, "scale": "binary"})
+        (found,) = panopt.compare(study)
+        assert any(told in warning for warning in found.warnings)
+        assert conclusion(found).endswith("not judged alike: that alone may make the difference")

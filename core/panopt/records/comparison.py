@@ -15,6 +15,9 @@ from panopt.stats.ranks import RankIntervals
 
 __all__ = ["Comparison", "Missing", "PairResult", "Sources", "Standing"]
 
+#: What warnings say where sides were not judged alike.
+UNLIKE = ("not all were judged by the same judges", "was given another prompt for")
+
 Sources = Literal["items", "items+judges"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from panopt.records.comparison import Comparison, Missing, PairResult, Standing
+from panopt.records.comparison import UNLIKE, Comparison, Missing, PairResult, Standing
 from panopt.stats.ranking_agreement import RankingAgreement
 
 __all__ = ["agreement_words", "by_mean", "conclusion", "lacking", "pair_words"]
@@ -29,6 +29,8 @@ def conclusion(one: Comparison, names: Mapping[str, str] | None = None) -> str:
     text = _shown(one, names or {})
     if any(_many(gone, pair) for pair in one.pairs for gone in (pair.missing_a, pair.missing_b)):
         text += ". Many items lack a score and are left out: were they the hard ones, it may differ"
+    if any(words in warning for words in UNLIKE for warning in one.warnings):
+        text += ". They were not judged alike: that alone may make the difference"
     return text
 
 

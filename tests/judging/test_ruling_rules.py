@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from panopt.errors import AskError
@@ -366,6 +366,7 @@ def same(found: float | None, expected: float) -> bool:
 
 
 @settings(max_examples=400)
+@example([2e-159], "min", 0.0, 1, "numeric", None)
 @given(
     st.lists(st.one_of(GRID, st.floats(0, 1)), min_size=1, max_size=7),
     st.sampled_from(RULES),

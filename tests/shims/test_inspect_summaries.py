@@ -33,9 +33,9 @@ def asked_inspect(log: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
     asked = []
     real = differs_of
 
-    def differs(location: str, samples: Any) -> str | None:  # noqa: ANN401 - as it is called
+    def differs(location: str, *given: Any) -> str | None:  # noqa: ANN401 - as it is called
         asked.append(location)
-        return real(location, samples)
+        return real(location, *given)
 
     monkeypatch.setattr(reader, "differs", differs)
     assert read(log).sources[0].warnings == ()

@@ -99,6 +99,10 @@ def apply_rule(rule: str, count: Count, *, tie_break: str | None, trim: float) -
             return _plurality(count, tie_break)
         case "absolute_majority":
             return _absolute_majority(count)
+        case "unanimous":
+            return end_of(count.kind, high=count.same(count.reach, count.total)), DECIDED
+        case "min" | "max":
+            return (min if rule == "min" else max)(count.values), DECIDED
         case _:
             return _settled(_average(rule, count, trim), count.limit), DECIDED
 
@@ -110,12 +114,8 @@ def _average(rule: str, count: Count, trim: float) -> float:
             return _mean(count)
         case "median":
             return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
-        case "trimmed_mean":
-            return _trimmed(ordered, trim)
-        case "unanimous":
-            return end_of(count.kind, high=count.same(count.reach, count.total))
         case _:
-            return ordered[0] if rule == "min" else ordered[-1]
+            return _trimmed(ordered, trim)
 
 
 def _plurality(count: Count, tie_break: str | None) -> Found:

@@ -17,7 +17,7 @@ def generator(rng: np.random.Generator | int | None) -> np.random.Generator:
 
     Examples
     --------
-    >>> generator(7).integers(100) == generator(np.random.default_rng(7)).integers(100)
+    >>> int(generator(7).integers(100)) == int(np.random.default_rng(7).integers(100))
     True
     """
     if isinstance(rng, np.random.Generator):

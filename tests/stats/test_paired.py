@@ -298,6 +298,9 @@ def test_a_constant_shift_of_scores_has_a_rough_interval_on_a_known_scale_only()
     assert ends(few)[0] < 0.0
     assert ends(few)[1] > 0.1
     assert paired_difference(x * 9 + 1.0, x * 9).reason is not None
+    steady = paired_difference(np.full(30, 0.7), np.full(30, 0.5))
+    assert ends(steady)[0] < 0.19
+    assert ends(steady)[1] > 0.21
 
 
 def test_one_item_has_no_interval() -> None:

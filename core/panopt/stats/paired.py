@@ -251,6 +251,8 @@ def _binary(pairs: Differences) -> bool:
     bottom, top = _range(pairs)
     if bottom == top:  # one score for everything tells of the scale only what is usual
         return bottom in {0.0, 1.0}
+    if (bottom, top) != (0.0, 1.0) and all(np.ptp(x) == 0.0 for x in (pairs.a, pairs.b)):
+        return False  # two systems of one score each need not be all there is of the scale
     return all(bool(np.all((x == bottom) | (x == top))) for x in (pairs.a, pairs.b))
 
 

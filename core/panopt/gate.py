@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from panopt.errors import AskError
-from panopt.gate_anytime import anytime_check
+from panopt.gate_anytime import anytime_check, by_plain_rule
 from panopt.host import Host
 from panopt.lineup import Lineup, line_ups, listed
 from panopt.records.ask import Ask
@@ -92,15 +93,20 @@ def run_gate(  # noqa: PLR0913 - options
     """
     _check(max_drop, alpha, max_missing)
     ask = ask or Ask()
-    sides = line_ups(
+    line_up = partial(
+        line_ups,
         (baseline, candidate),
-        ask,
         names=names,
         cluster=cluster,
         passed=passed,
         force=force,
         host=host or Host(),
     )
+    sides = line_up(ask)
+    notes: dict[str, None] = {}
+    if anytime and ask.aggregate == "auto" and not all(map(by_plain_rule, sides)):
+        sides = line_up(ask.model_copy(update={"aggregate": "mean"}))
+        notes[_PLAIN] = None
     if not (ask.criterion or force):
         _refuse_lost_criteria(baseline, candidate, names)
     if sides[0].left_out and not force:
@@ -109,7 +115,7 @@ def run_gate(  # noqa: PLR0913 - options
             "--force"
         )
     pairs = [(side, pair) for side in sides for pair in _pairs(side, systems, names, force=force)]
-    notes: dict[str, None] = {f"left out: {text}": None for text in sides[0].left_out}
+    notes |= dict.fromkeys(f"left out: {text}" for text in sides[0].left_out)
     warnings: dict[str, None] = {}
     for side in sides:
         refused = [*_cached(side), *side.mixed]
@@ -143,6 +149,11 @@ def run_gate(  # noqa: PLR0913 - options
     told = tuple(notes), tuple(warnings)
     return Gate(max_drop, alpha, require_no_worse, checks, *told, anytime=anytime)
 
+
+#: Why scores of a gate at every look are not those of the usual aggregate.
+_PLAIN = (
+    "scores are the mean of the judges': a fitted panel's would change with every response added"
+)
 
 #: What a drop that is shown rests on.
 _SHOWN = (

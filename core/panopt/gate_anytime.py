@@ -16,7 +16,7 @@ from panopt.records.source import Source
 from panopt.stats.evalue import anytime_gate
 from panopt.stats.rule_names import RULES
 
-__all__ = ["anytime_check"]
+__all__ = ["anytime_check", "by_plain_rule"]
 
 
 def anytime_check(  # noqa: PLR0913 - options of one check
@@ -60,7 +60,7 @@ def anytime_check(  # noqa: PLR0913 - options of one check
     old, new = pair
     baseline, candidate = side.contenders[old], side.contenders[new]
     where = f"criterion {side.criterion!r}: {candidate.name} against {baseline.name}"
-    if side.consensus.method not in RULES:
+    if not by_plain_rule(side):
         raise AskError(
             f"{where}: scores by {side.consensus.method} are other ones whenever a response is "
             "added; --anytime needs a rule that looks at each response alone: --aggregate mean"
@@ -122,6 +122,11 @@ def anytime_check(  # noqa: PLR0913 - options of one check
         items_needed=None,
         notes=notes,
     )
+
+
+def by_plain_rule(side: Lineup) -> bool:
+    """Tell whether a response's score depends on the verdicts on that response alone."""
+    return side.consensus.method in RULES
 
 
 def _failed(side: Lineup, one: Contender, sources: Sequence[Source]) -> tuple[int, int]:

@@ -22,6 +22,7 @@ from panopt.records.pairing import Contender, Items, by_item, line_up, no_common
 from panopt.records.scale import Scale
 from panopt.records.settle import settle_scales
 from panopt.records.study import Study
+from panopt.stats.rule_names import RULES
 
 __all__ = ["Lineup", "line_ups", "listed", "short_names"]
 
@@ -190,10 +191,18 @@ def _lined_up(  # noqa: PLR0913, PLR0917 - the parts of one result
         values,
         _cached(rows, matrix, contenders),
         "pass rate" if passed else "score in [0, 1]",
-        (),
+        _rests_on(consensus.method),
         (*consensus.warnings, *broken),
         _mixed(rows, matrix, contenders),
     )
+
+
+def _rests_on(method: str) -> tuple[str, ...]:
+    """Tell that scores of a fitted panel depend on what it is fitted to."""
+    if method in RULES:
+        return ()
+    beside = "with others beside they differ a little; --aggregate mean takes each response alone"
+    return (f"scores by {method} are fitted to all logs named here together: {beside}",)
 
 
 def listed(names: Sequence[str]) -> str:

@@ -126,7 +126,9 @@ def test_what_failed_may_be_anything_and_too_much_of_it_is_refused(
     assert (check.n_items, check.n_clusters) == (90, 10)  # those that failed are of one cluster
 
 
-def test_scores_that_depend_on_other_responses_are_refused(rng: np.random.Generator) -> None:
+def test_scores_that_depend_on_other_responses_give_way_to_the_mean_or_are_refused(
+    rng: np.random.Generator,
+) -> None:
     judges = ["x", "y", "z"]
     many: dict[str, Any] = {
         "item": [f"i{k // 3}" for k in range(90)],
@@ -136,6 +138,13 @@ def test_scores_that_depend_on_other_responses_are_refused(rng: np.random.Genera
     base, cand = (side(rng.random(90), **many) for _ in range(2))
     with pytest.raises(AskError, match="--anytime needs a rule that looks at each response alone"):
         watched(base, cand, ask=panopt.Ask(aggregate="gaussian"))
+    assert any(
+        "fitted to all logs" in note for note in panopt.run_gate(base, cand, max_drop=0).notes
+    )
+    found, plain = (watched(base, cand, ask=panopt.Ask(aggregate=how)) for how in ("auto", "mean"))
+    assert found.checks == plain.checks
+    assert any("would change with every response" in note for note in found.notes)
+    assert not any("fitted" in note for note in plain.notes)
 
 
 def test_a_run_without_a_complete_item_is_refused(rng: np.random.Generator) -> None:

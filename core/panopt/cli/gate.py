@@ -264,9 +264,9 @@ def _show(found: Gate) -> None:
             console.print(shown(f"  {plan}", "dim", longest=600))
         if check.missing.n:
             names_of = ", ".join(check.missing.examples)
-            what = "are not complete" if found.anytime else "have no score"
-            text = f"{check.missing.n:,} items of the baseline {what} there ({names_of})"
-            console.print(shown(f"{check.candidate}: {text}: left out", "yellow", longest=600))
+            what = "are not complete there" if found.anytime else "have no score there, left out"
+            text = f"{check.missing.n:,} items of the baseline {what} ({names_of})"
+            console.print(shown(f"{check.candidate}: {text}", "yellow", longest=600))
     for note in dict.fromkeys(note for check in found.checks for note in check.notes):
         console.print(shown(f"note: {note}", "dim", longest=600))
     for note in found.notes:

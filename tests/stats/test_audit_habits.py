@@ -240,7 +240,10 @@ def test_fair_judges_are_accused_at_the_level_at_length(draw: Any, n: int) -> No
         (lambda: time_drift([1, 2], [1, np.nan]), "time must be a number for every response"),
         (lambda: time_drift([1, 2], [1]), "time has 1 entries; it must have 2"),
         (lambda: time_drift([1, 2], [1, 2], runs=[1]), r"runs has shape \(1,\)"),
-        (lambda: time_drift([1, 2], [1, 2], runs=["a", None]), "runs has missing entries"),
+        (
+            lambda: time_drift([1, 2], [1, 2], runs=np.array(["a", None], dtype=object)),
+            "runs has missing entries",
+        ),
     ],
 )
 def test_calls_that_are_wrong_are_refused(call: Any, message: str) -> None:  # noqa: ANN401

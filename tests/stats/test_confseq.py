@@ -397,7 +397,10 @@ def test_other_types_are_numbers(values: object) -> None:
         (lambda: mean_sequence([0.5], population=0), "population = 0 must be a whole number"),
         (lambda: mean_sequence([0.5], method="t"), "method = 't' must be one of betting"),  # type: ignore[arg-type]
         (lambda: mean_sequence([0.5], clusters=[1, 2]), "clusters must have the shape"),
-        (lambda: mean_sequence([1, 0], clusters=["a", None]), "clusters has missing entries"),
+        (
+            lambda: mean_sequence([1, 0], clusters=np.array(["a", None], dtype=object)),
+            "clusters has missing entries",
+        ),
         (lambda: difference_sequence([0.5], [0.5, 1]), "one score a pair each, not 1 and 2"),
         (lambda: difference_sequence([0.5], [2]), "b spans 2..2"),
         (lambda: RunningInterval(alpha=1), "alpha = 1 must lie strictly"),
